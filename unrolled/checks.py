@@ -1,6 +1,6 @@
 """Checks that print one line when they hold and raise when they do not."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -26,7 +26,7 @@ def check_close(name: str, ours: Any, theirs: Any, tolerance: float = 1e-10) -> 
     difference = np.abs(ours - theirs)
     largest = difference.max(initial=0.0)
     if largest > tolerance:
-        where = _largest(difference)
+        where = tuple(int(i) for i in np.unravel_index(difference.argmax(), difference.shape))
         raise AssertionError(
             f"{name}: differs by {largest:.1e} at {list(where)}: ours {ours[where]:.10g}, "
             f"theirs {theirs[where]:.10g} (tolerance {tolerance:.0e})"
@@ -118,8 +118,8 @@ def check_gradient(
 def _places(
     shape: tuple[int, ...], samples: int | None, rng: np.random.Generator | None
 ) -> list[tuple[int, ...]]:
-    places: Iterable[tuple[int, ...]] = np.ndindex(shape)
-    places = list(places)
+    """Return the indices of all entries, or of a sample of them."""
+    places = list(np.ndindex(shape))
     if samples is None or samples >= len(places):
         return places
     rng = np.random.default_rng(0) if rng is None else rng
@@ -129,6 +129,7 @@ def _places(
 def _slope_at(
     loss_of: Callable[[], float], W: np.ndarray, where: tuple[int, ...], eps: float
 ) -> float:
+    """Return the central difference at one entry, which is restored whatever happens."""
     before = W[where]
     try:
         W[where] = before + eps
@@ -158,8 +159,10 @@ def _expect_nudgeable(W: np.ndarray, eps: float) -> None:
 
 
 def _array(a: Any) -> np.ndarray:
-    """Return an array, also of a PyTorch tensor, without importing PyTorch to know one."""
-    return a.detach().cpu().numpy() if hasattr(a, "detach") else np.asarray(a)
+    """Return a float64 array, also of a PyTorch tensor, without importing PyTorch to know one."""
+    if hasattr(a, "detach"):
+        a = a.detach().cpu().double().numpy()
+    return np.asarray(a, dtype=np.float64)
 
 
 def _assert_finite(name: str, a: np.ndarray) -> None:
@@ -167,7 +170,3 @@ def _assert_finite(name: str, a: np.ndarray) -> None:
     if wrong.any():
         where = np.argwhere(wrong)[0].tolist()
         raise AssertionError(f"{name}: expected finite numbers, got {a[wrong][0]} at {where}")
-
-
-def _largest(a: np.ndarray) -> tuple[int, ...]:
-    return tuple(int(i) for i in np.unravel_index(a.argmax(), a.shape))

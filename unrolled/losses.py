@@ -87,7 +87,9 @@ def squared_error(
 def _floats(name: str, array: ArrayLike) -> np.ndarray:
     array = np.asarray(array)
     if array.ndim == 0 or 0 in array.shape:
-        raise ValueError(f"{name}: expected at least one position and class, got {array.shape}")
+        raise ValueError(
+            f"{name}: expected at least one position and class, got shape {array.shape}"
+        )
     if array.dtype.kind != "f":
         raise ValueError(f"{name}: expected floating-point numbers, got {array.dtype}")
     return array

@@ -1,1 +1,1 @@
-"""A synthetic class of twelve that goes through nbgrader's own commands: `python -m autograder.demo`."""
+"""A synthetic class of twelve that goes through nbgrader's own commands."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from autograder.demo import notebooks, report
-from autograder.demo.course import ASSIGNMENT, CommandFailed, Course
+from autograder.demo.course import ASSIGNMENT, CommandError, Course
 from autograder.demo.students import Student, the_class
 
 TIME_LIMIT = (
@@ -25,8 +25,8 @@ def demonstrate(course: Course, students: list[Student], step: Callable[..., Non
     step(command, *arguments, student=None) runs one nbgrader command.
 
     Raises:
-        CommandFailed: a command failed. Grading one student is the exception: where nbgrader
-            can't grade a notebook, its author has no points and the class goes on.
+        CommandError: a command failed. Grading is the exception: where nbgrader can't grade
+            somebody's notebook, its author has no points and the class goes on.
     """
 
     def hand_in(student: Student) -> None:
@@ -45,11 +45,14 @@ def demonstrate(course: Course, students: list[Student], step: Callable[..., Non
     with ThreadPoolExecutor(AT_A_TIME) as pool:
         list(pool.map(hand_in, students))
     step("collect", ASSIGNMENT)
+    failures = []
     for student in students:  # one command each, so that nobody's notebook can stop the others
         try:
             step("autograde", ASSIGNMENT, student=student.name)
-        except CommandFailed:
-            continue
+        except CommandError as failure:
+            failures.append(failure)
+    if len(failures) == len(students):  # then it is not the students' doing
+        raise failures[0]
     step("generate_feedback", ASSIGNMENT)
     step("release_feedback", ASSIGNMENT)
     with ThreadPoolExecutor(AT_A_TIME) as pool:
@@ -85,7 +88,7 @@ def main(arguments: list[str] | None = None) -> int:
                     bar.update()
 
             demonstrate(course, students, step)
-    except CommandFailed as problem:
+    except CommandError as problem:
         return fail(str(problem))
 
     found = report.results(course, students)

@@ -12,7 +12,7 @@ COURSE_ID = "unrolled-demo"
 ASSIGNMENT = "ps2"
 
 
-class CommandFailed(Exception):
+class CommandError(Exception):
     """An nbgrader command ended with an error. The message names the command and its log."""
 
 
@@ -93,7 +93,7 @@ class Course:
         fetch and submit are the student's own commands and run in the student's folder.
 
         Raises:
-            CommandFailed: the command's exit status was not zero.
+            CommandError: the command's exit status was not zero.
         """
         line = [command, *arguments] + ([f"--student={student}"] if student else [])
         as_student = student and command.startswith(("fetch", "submit"))
@@ -116,7 +116,7 @@ class Course:
                 stderr=subprocess.STDOUT,
             )
         if result.returncode != 0:
-            raise CommandFailed(
+            raise CommandError(
                 f"'nbgrader {' '.join(line)}' failed with exit status {result.returncode}; "
                 f"what it printed is in {log}"
             )

@@ -1,4 +1,4 @@
-"""Edits that a student makes to a notebook, each aimed at the cell with a given nbgrader grade_id."""
+"""Edits that a student makes to a notebook, aimed at cells by their nbgrader grade_id."""
 
 from copy import deepcopy
 from pathlib import Path
@@ -41,7 +41,7 @@ def delete(notebook: NotebookNode, name: str) -> None:
 
 
 def duplicate(notebook: NotebookNode, name: str) -> None:
-    """Put a copy of the cell `name` below it, metadata and all, as Jupyter's copy and paste does."""
+    """Put a copy of the cell `name` below it, metadata and all, as copy and paste does."""
     position = find(notebook, name)
     copy = deepcopy(notebook.cells[position])
     copy.id = f"{copy.id[:58]}-copy"  # a cell id has at most 64 characters

@@ -218,9 +218,9 @@ def pattern_of(got: np.ndarray, want: np.ndarray, tolerance: float) -> str | Non
     factor = np.vdot(want, got) / (np.vdot(want, want) or 1.0)
     if want.size > 2 and factor and close(got, factor * want):
         size = abs(factor)
-        words = f"{size:.2g} times too large" if size > 1 else f"{1 / size:.2g} times too small"
-        sign = " and has the wrong sign" if factor < 0 else ""
-        return f"it is {words}{sign}, everywhere by the same factor"
+        words = "large" if size > 1 else "small"
+        sign = ", with the wrong sign" if factor < 0 else ""
+        return f"it is too {words} by a factor of {max(size, 1 / size):.2g} everywhere{sign}"
     return None
 
 

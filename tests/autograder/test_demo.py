@@ -12,7 +12,7 @@ from nbgrader.api import Gradebook
 
 from autograder.demo import __main__ as demo
 from autograder.demo import notebooks, report
-from autograder.demo.course import ASSIGNMENT, COURSE_ID, CommandFailed, Course
+from autograder.demo.course import ASSIGNMENT, COURSE_ID, CommandError, Course
 from autograder.demo.students import the_class
 
 RIGHT = [student.name for student in the_class() if not student.loses]
@@ -169,7 +169,7 @@ def test_the_export_has_the_scores_of_the_gradebook_and_of_the_table(results, co
 def test_an_unknown_assignment_is_one_clear_line(tmp_path):
     course = Course(tmp_path / "course")
     course.create([], time_limit=10)
-    with pytest.raises(CommandFailed, match=r"^'nbgrader generate_assignment nope' failed .*log$"):
+    with pytest.raises(CommandError, match=r"^'nbgrader generate_assignment nope' failed .*log$"):
         course.nbgrader("generate_assignment", "nope")
     assert "No notebooks were matched" in course.log("generate_assignment", None).read_text()
 

@@ -25,25 +25,6 @@ class RNNGradients(NamedTuple):
     db_h: np.ndarray
 
 
-class _Workspace:
-    """The arrays that one forward and one backward pass write into."""
-
-    def __init__(self, T: int, N: int, D: int, H: int, dtype: np.dtype):
-        self.size = T, N
-        # h_0 … h_T in one block: h_{t−1} for all t is then a view, as dW_hh needs it.
-        self.states = np.empty((T + 1, N, H), dtype)
-        self.step = np.empty((N, H), dtype)
-        self.da = np.empty((T, N, H), dtype)
-        self.W_hh_T = np.empty((H, H), dtype)
-        self.gradients = RNNGradients(
-            dx=np.empty((T, N, D), dtype),
-            dh0=np.empty((N, H), dtype),
-            dW_xh=np.empty((D, H), dtype),
-            dW_hh=np.empty((H, H), dtype),
-            db_h=np.empty(H, dtype),
-        )
-
-
 class RNN:
     """A recurrent layer whose activation is tanh, ReLU or the sigmoid.
 
@@ -85,8 +66,9 @@ class RNN:
         self._expect("b_h", self.b_h, (H,))
         self.activation = activation
         self.keep_workspace = keep_workspace
-        self._workspace: _Workspace | None = None
-        self._x: np.ndarray | None = None
+        self._buffers: dict[str, np.ndarray] = {}
+        self._x: np.ndarray | None = None  # what backward needs of the last forward
+        self._states: np.ndarray | None = None
 
     @classmethod
     def initialise(
@@ -143,13 +125,11 @@ class RNN:
             h0 = np.asarray(h0)
             self._expect("h0", h0, (N, H))
 
-        work = self._workspace
-        if not (self.keep_workspace and work and work.size == (T, N)):
-            work = self._workspace = _Workspace(T, N, D, H, self.dtype)
-        self._x = x.reshape(T * N, D)
-
-        work.states[0] = 0 if h0 is None else h0
-        h = work.states[1:]
+        # h_0 … h_T in one block: h_{t−1} for all t is then a view, as dW_hh needs it.
+        states = self._buffer("states", T + 1, N, H)
+        states[0] = 0 if h0 is None else h0
+        h = states[1:]
+        self._x, self._states = x.reshape(T * N, D), states
         np.matmul(self._x, self.W_xh, out=h.reshape(T * N, H))
         h += self.b_h
 
@@ -157,10 +137,11 @@ class RNN:
         # BLAS multiplies small matrices up to twice as fast when both are contiguous, and np.dot
         # is called faster than np.matmul: both matter at every step.
         W_hh = np.ascontiguousarray(self.W_hh)
-        h_before = work.states[0]
+        step = self._buffer("step", N, H)
+        h_before = states[0]
         for h_t in h:
-            np.dot(h_before, W_hh, out=work.step)
-            h_t += work.step
+            np.dot(h_before, W_hh, out=step)
+            h_t += step
             apply(h_t, out=h_t)
             h_before = h_t
 
@@ -183,31 +164,48 @@ class RNN:
             RuntimeError: there was no `forward` before.
             ValueError: the shape or the dtype of `dh` is wrong.
         """
-        work, x = self._workspace, self._x
-        if work is None or x is None:
+        x, states = self._x, self._states
+        if x is None or states is None:
             raise RuntimeError("backward: expected a call of forward before it, there was none")
         dh = np.asarray(dh)
-        self._expect("dh", dh, work.da.shape)
-        T, N, H = dh.shape
+        T, N, H = states[1:].shape
+        self._expect("dh", dh, (T, N, H))
 
         # da holds φ'(a) for all steps first; the loop multiplies in what arrives at each step.
-        da = work.da
-        ACTIVATIONS[self.activation].slope(work.states[1:], out=da)
-        dx, dh0, dW_xh, dW_hh, db_h = work.gradients
-        from_later = dh0  # after the step t = 1, what goes back to the state before is dh0
+        da = self._buffer("da", T, N, H)
+        ACTIVATIONS[self.activation].slope(states[1:], out=da)
+        W_hh_T = self._buffer("W_hh_T", H, H)
+        np.copyto(W_hh_T, self.W_hh.T)  # contiguous, as in forward
+        step = self._buffer("step", N, H)
+        dh0 = self._buffer("dh0", N, H)
+        from_later = dh0  # what step t sends back to t − 1; after the first step that is dh0
         from_later.fill(0)
-        np.copyto(work.W_hh_T, self.W_hh.T)  # contiguous, as in forward
         for t in range(T - 1, -1, -1):
-            np.add(dh[t], from_later, out=work.step)
-            np.multiply(da[t], work.step, out=da[t])
-            np.dot(da[t], work.W_hh_T, out=from_later)
+            np.add(dh[t], from_later, out=step)
+            np.multiply(da[t], step, out=da[t])
+            np.dot(da[t], W_hh_T, out=from_later)
 
+        D = x.shape[1]
+        dx = self._buffer("dx", T, N, D)
         da = da.reshape(T * N, H)
-        np.matmul(da, self.W_xh.T, out=dx.reshape(T * N, -1))
-        np.matmul(x.T, da, out=dW_xh)
-        np.matmul(work.states[:-1].reshape(T * N, H).T, da, out=dW_hh)
-        np.sum(da, axis=0, out=db_h)
-        return work.gradients
+        h_before = states[:-1].reshape(T * N, H)
+        np.matmul(da, self.W_xh.T, out=dx.reshape(T * N, D))
+        return RNNGradients(
+            dx=dx,
+            dh0=dh0,
+            dW_xh=np.matmul(x.T, da, out=self._buffer("dW_xh", D, H)),
+            dW_hh=np.matmul(h_before.T, da, out=self._buffer("dW_hh", H, H)),
+            db_h=np.sum(da, axis=0, out=self._buffer("db_h", H)),
+        )
+
+    def _buffer(self, name: str, *shape: int) -> np.ndarray:
+        """Return an array to write into: a new one, or the one of that name in the workspace."""
+        if not self.keep_workspace:
+            return np.empty(shape, self.dtype)
+        buffer = self._buffers.get(name)
+        if buffer is None or buffer.shape != shape:
+            buffer = self._buffers[name] = np.empty(shape, self.dtype)
+        return buffer
 
     def _expect(self, name: str, array: np.ndarray, shape: tuple[int, ...]) -> None:
         if array.shape != shape:
