@@ -26,7 +26,7 @@ from jupyter_cache.readers import get_reader  # noqa: E402
 from nbformat import NotebookNode  # noqa: E402
 
 JUPYTER_BOOK = Path(sys.executable).parent / "jupyter-book"
-CELL_TIMEOUT_S = 120
+CELL_TIMEOUT_S = 600
 # One thread a lesson, two lessons side by side: faster than the other way round, and the order of
 # floating-point sums does not depend on the machine.
 ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}

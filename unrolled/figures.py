@@ -35,7 +35,6 @@ _STYLE = {
     # One drawing serves the light and the dark theme: no ground of its own, and ink for both.
     "figure.facecolor": "none",
     "axes.facecolor": "none",
-    "savefig.facecolor": "none",
     "legend.frameon": False,
     "text.color": INK,
     "axes.edgecolor": INK,

@@ -77,7 +77,7 @@ def squared_error(
         raise ValueError(f"target: expected shape {y.shape}, got {target.shape}")
     counted = _counted(mask, y.shape[:-1])
 
-    error = (y[counted] - target[counted]).astype(y.dtype, copy=False)
+    error = y[counted] - target[counted]
     loss = float(np.sum(error * error) / (2 * len(error)))
     dy = np.zeros_like(y)
     dy[counted] = error / len(error)

@@ -92,9 +92,10 @@ def main(arguments: list[str] | None = None) -> int:
         return fail(str(problem))
 
     found = report.results(course, students)
-    shown = next(r for r in found if r.student.loses and course.feedback(r.student.name))
-    print(report.table(found))
-    print(f"\nfeedback for {shown.student.name}: {course.feedback(shown.student.name)}")
+    print(report.table(found), end="\n\n")
+    pages = [result.feedback for result in found if result.student.loses and result.feedback]
+    if pages:
+        print(f"a feedback page: {pages[0]}")
     print(f"exported grades: {course.grades}")
     print(f"what each command printed: {course.logs}")
     broken = list(filter(None, (result.broken_promise() for result in found)))

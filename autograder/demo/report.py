@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
 from nbformat import NotebookNode
 from nbgrader.api import Gradebook
@@ -27,11 +28,16 @@ class Mark:
 
 @dataclass(frozen=True)
 class Result:
-    """A student's marks for the part that is graded automatically, problem by problem."""
+    """What a student got back: the marks for the automatic part, problem by problem, and feedback.
+
+    `graded` is False where nbgrader could not grade the notebook; then there is no feedback.
+    """
 
     student: Student
     problems: dict[str, Mark]
     note: str
+    graded: bool
+    feedback: Path | None
 
     @property
     def total(self) -> Mark:
@@ -48,6 +54,8 @@ class Result:
                     f"{self.student.name} ({self.student.story}) should have {wanted} marks "
                     f"for {problem}, but has {mark}"
                 )
+        if self.graded and not self.feedback:
+            return f"{self.student.name} ({self.student.story}) should have feedback, but has none"
         return None
 
 
@@ -66,7 +74,9 @@ def results(course: Course, students: list[Student]) -> list[Result]:
             problems = dict.fromkeys(tests.values(), Mark(0, 0))
             for test, problem in tests.items():
                 problems[problem] += Mark(points[test] or 0, most[test])
-            found.append(Result(student, problems, note(course, student.name, list(tests))))
+            graded = course.autograded(student.name).exists()
+            remark = note(course, student.name, list(tests))
+            found.append(Result(student, problems, remark, graded, course.feedback(student.name)))
     return found
 
 

@@ -156,7 +156,7 @@ def large_batch(seed: int) -> dict[str, Any]:
 
 FROM_ZERO, FROM_STATE = "one step from a zero state", "one step from a given state"
 ONE, SEVERAL, PADDING, SHORT = "one step", "several steps", "padding", "lengths 0 and 1"
-ONE_WINDOW, WINDOWS = "one window, the full gradient", "several windows"
+ONE_WINDOW, WINDOWS = "one window with the full gradient", "several windows"
 PADDED_WINDOWS, LARGE = "windows with padding", "a large network"
 
 

@@ -124,23 +124,24 @@ class DataTable(SphinxDirective):
             for number in entry["chapters"]
         )
 
-    def where(self, name: str, entry: dict) -> list[nodes.Node]:
+    def where(self, subject: str, entry: dict) -> list[nodes.Node]:
         """Return one line a chapter: a link to the section, or that there is none yet."""
         lines = []
         for number in entry["chapters"]:
             label = entry.get("link", {}).get(number)
+            name = f"chapter\N{NO-BREAK SPACE}{number}"
             if not self.chapters[number]["written"]:
-                line = nodes.Text(f"chapter {number}, not written yet")
+                line = nodes.Text(f"{name}, not written yet")
             elif label is None:
                 logger.warning(
                     "%s: chapter %s is written, but the data give no link to its section",
-                    name,
+                    subject,
                     number,
                     location=self.get_location(),
                 )
-                line = nodes.Text(f"chapter {number}")
+                line = nodes.Text(name)
             else:
-                line = reference(self.env, label, f"chapter {number}")
+                line = reference(self.env, label, name)
             lines.append(element("div", line))
         return lines
 
@@ -225,12 +226,12 @@ class Chapters(DataTable):
             nodes.paragraph("", f"{written} of {len(self.chapters)} chapters are written."),
             table(
                 "Chapters",
-                ("Chapter", "What it is about", "Graded in"),
+                ("Chapter", "What it is about", "Problem set"),
                 (
                     row(
                         chapter_reference(self.env, chapter),
                         self.inline(chapter["summary"]),
-                        [nodes.Text(chapter["graded"])],
+                        [nodes.Text(str(chapter["problem_set"]))],
                     )
                     for chapter in self.chapters.values()
                 ),

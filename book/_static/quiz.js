@@ -39,6 +39,10 @@
       for (const [i, reason] of reasons.entries()) {
         const isPicked = picked.includes(reason);
         reason.hidden = !all && !isPicked;
+        /* The theme gave code its tab stop, or none, while the reason was hidden. */
+        for (const pre of reason.querySelectorAll("pre")) {
+          pre.tabIndex = pre.scrollWidth > pre.clientWidth ? 0 : -1;
+        }
         if (kind === "choice") {
           const row = inputs[i].parentElement.classList;
           row.toggle("quiz-right", isPicked && isRight(reason));

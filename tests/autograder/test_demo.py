@@ -3,6 +3,7 @@
 import csv
 import html
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -49,6 +50,11 @@ def solution_lines(course):
     return {line.strip() for block in blocks for line in block.splitlines() if len(line) > 20}
 
 
+def sources_of(notebook: Path) -> str:
+    """The text of all cells."""
+    return "\n".join(cell.source for cell in notebooks.read(notebook).cells)
+
+
 def text_of(page: Path) -> str:
     """What a reader of an HTML page sees, scripts and styles left out."""
     body = re.sub(r"<(script|style).*?</\1>", "", page.read_text(), flags=re.DOTALL)
@@ -64,7 +70,7 @@ def test_there_are_twelve_and_the_table_names_them_all(run):
 
 def test_the_last_lines_name_a_feedback_page_and_the_log(run):
     course, printed = run
-    page = re.search(r"^feedback for \w+: (.+)$", printed, re.MULTILINE)[1]
+    page = re.search(r"^a feedback page: (.+)$", printed, re.MULTILINE)[1]
     assert "<html" in Path(page).read_text()
     assert str(course.logs) in printed
 
@@ -135,9 +141,9 @@ def test_feedback_shows_no_line_of_the_solution(results, course, solution_lines)
     # nbgrader shows the hidden cells in feedback; ours only call the instructor's grader.
     calls = {line for line in solution_lines if line.startswith(("from autograder", "ps2.grade"))}
     for name in results.keys() - {"chen"}:
-        page, own = text_of(course.feedback(name)), course.submission(name).read_text()
-        shown = {line for line in solution_lines - calls if line in page and line not in own}
-        assert not shown, name
+        own = sources_of(course.submission(name))
+        page = text_of(course.feedback(name))
+        assert not [line for line in solution_lines - calls if line in page and line not in own]
 
 
 def test_the_feedback_check_would_see_a_solution(course, solution_lines):
@@ -146,8 +152,7 @@ def test_the_feedback_check_would_see_a_solution(course, solution_lines):
 
 
 def test_the_release_has_no_solution_and_no_hidden_test(course, solution_lines):
-    released = notebooks.read(course.released)
-    sources = "\n".join(cell.source for cell in released.cells)
+    sources = sources_of(course.released)
     assert not [line for line in solution_lines if line in sources]
     for word in ("SOLUTION", "HIDDEN", "MARK SCHEME", "autograder.problems"):
         assert word not in sources
@@ -181,16 +186,51 @@ def test_a_folder_in_use_is_refused(tmp_path, capsys):
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
 
+def outcome(student, *, points=20, graded=True, feedback=None):
+    """A result as the demo would read it: `points` of 20 for each problem the student loses."""
+    problems = dict.fromkeys(student.loses or ["forward"], report.Mark(points, 20))
+    return report.Result(student, problems, "", graded, feedback)
+
+
 def test_a_broken_promise_is_named_and_fails_the_demo(tmp_path, monkeypatch, capsys):
-    ada = the_class()[0]
-    unfair = report.Result(ada, {"forward": report.Mark(19, 20)}, note="")
+    unfair = outcome(the_class()[0], points=19)
     monkeypatch.setattr(demo, "demonstrate", lambda *arguments: None)
     monkeypatch.setattr(report, "results", lambda *arguments: [unfair])
     assert demo.main(["--course", str(tmp_path / "course")]) == 1
-    assert "ada" in capsys.readouterr().err.splitlines()[-1]
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last == "demo: ada (right) should have full marks for forward, but has 19/20"
+
+
+def test_a_command_that_fails_ends_the_demo_in_one_line(tmp_path, monkeypatch, capsys):
+    def refuse(course, students, step):
+        step("release_assignment", "nope")
+
+    monkeypatch.setattr(demo, "demonstrate", refuse)
+    assert demo.main(["--course", str(tmp_path / "course")]) == 1
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith("demo: 'nbgrader release_assignment nope' failed with exit status 1")
+    assert Path(last.split(" is in ")[1]).read_text()
 
 
 def test_a_mistake_with_full_marks_is_a_broken_promise():
     mistaken = next(student for student in the_class() if student.name in MISTAKEN)
-    generous = dict.fromkeys(mistaken.loses, report.Mark(20, 20))
-    assert "less than full" in report.Result(mistaken, generous, note="").broken_promise()
+    assert "less than full" in outcome(mistaken).broken_promise()
+
+
+def test_a_graded_student_without_feedback_is_a_broken_promise():
+    ada = the_class()[0]
+    assert "should have feedback" in outcome(ada).broken_promise()
+    assert outcome(ada, graded=False).broken_promise() is None
+
+
+def test_grading_that_fails_for_everybody_is_not_put_down_to_them(tmp_path):
+    def step(command, *arguments, student=None):
+        if command == "fetch_assignment":
+            shutil.copytree(course.source.parent, course.submission(student).parent)
+        if command == "autograde":
+            raise CommandError(f"{student} could not be graded")
+
+    course, students = Course(tmp_path / "course"), the_class()[:2]
+    course.create([student.name for student in students], time_limit=10)
+    with pytest.raises(CommandError, match="ada"):
+        demo.demonstrate(course, students, step)

@@ -97,29 +97,6 @@ def test_visible_checks_pass_on_right_solutions(name, run_cells, capsys):
     assert len([line for line in lines if line.startswith(("Forward", "Back", "Trunc"))]) == 11
 
 
-def test_every_wrong_solution_has_its_points_listed():
-    assert EARNED.keys() == WRONG.keys()
-    assert SAID.keys() <= WRONG.keys()
-
-
-@pytest.mark.parametrize("name", WRONG)
-def test_wrong_solutions_lose_the_marks_of_their_mistake(name, run_cells, capsys):
-    earned = grade_all(run_cells(WRONG[name]))
-    printed = capsys.readouterr()
-    assert earned == EARNED[name]
-    assert sum(earned) < sum(FULL)
-    assert printed.err == ""
-    assert re.search(SAID.get(name, "Wrong: "), printed.out, re.MULTILINE), printed.out
-
-
-@pytest.mark.parametrize("name", WRONG)
-def test_visible_checks_catch_wrong_solutions(name, run_cells):
-    expected = IndexError if name == "empty samples raise" else AssertionError
-    with pytest.raises(expected) as raised:
-        check_all(run_cells(WRONG[name]))
-    assert len(str(raised.value)) > 20
-
-
 @pytest.fixture(scope="module")
 def reference_numbers() -> set[str]:
     """Every number in the hidden answers, to three and to six digits."""
@@ -141,13 +118,34 @@ def reference_numbers() -> set[str]:
     return numbers
 
 
+def test_every_wrong_solution_has_its_points_listed():
+    assert EARNED.keys() == WRONG.keys()
+    assert SAID.keys() <= WRONG.keys()
+
+
 @pytest.mark.parametrize("name", WRONG)
-def test_feedback_tells_no_expected_number(name, run_cells, capsys, reference_numbers):
-    grade_all(run_cells(WRONG[name]))
-    numbers = re.findall(r"\d+\.\d+(?:e[+-]?\d+)?|\d+e[+-]?\d+", capsys.readouterr().out)
+def test_wrong_solutions_lose_their_marks_and_are_told_why_without_numbers(
+    name, run_cells, capsys, reference_numbers
+):
+    earned = grade_all(run_cells(WRONG[name]))
+    printed = capsys.readouterr()
+    assert earned == EARNED[name]
+    assert sum(earned) < sum(FULL)
+    assert printed.err == ""
+    assert re.search(SAID.get(name, "Wrong: "), printed.out, re.MULTILINE), printed.out
+
+    numbers = re.findall(r"\d+\.\d+(?:e[+-]?\d+)?|\d+e[+-]?\d+", printed.out)
     assert not set(numbers) & reference_numbers
     too_exact = [n for n in numbers if len(n.split("e")[0].replace(".", "").lstrip("0")) > 2]
     assert not too_exact, "the size of an error is told in one or two digits"
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_visible_checks_catch_wrong_solutions(name, run_cells):
+    expected = IndexError if name == "empty samples raise" else AssertionError
+    with pytest.raises(expected) as raised:
+        check_all(run_cells(WRONG[name]))
+    assert len(str(raised.value)) > 20
 
 
 def test_nothing_written_yet(capsys):

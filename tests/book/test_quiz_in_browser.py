@@ -19,12 +19,11 @@ AXE = Path(axe_core_python.__file__).with_name("axe.min.js")
 CONFIG = f"""
 import sys
 sys.path.insert(0, {str(ROOT / "book" / "_ext")!r})
-extensions = ["myst_nb", "sphinxcontrib.katex", "quiz"]
+extensions = ["myst_nb", "sphinxcontrib.katex", "katex_node", "quiz"]
 myst_enable_extensions = ["colon_fence", "dollarmath"]
 nb_execution_mode = "off"
 html_theme = "sphinx_book_theme"
-html_static_path = [{str(ROOT / "book" / "_static")!r}, {str(ROOT / "book" / "_vendor")!r}]
-html_css_files = ["unrolled.css"]
+html_static_path = [{str(ROOT / "book" / "_vendor")!r}]
 html_math_renderer = "katex"
 katex_prerender = True
 katex_css_path = "katex/katex.min.css"
@@ -145,12 +144,7 @@ def url(tmp_path_factory):
     (source / "conf.py").write_text(CONFIG)
     (source / "index.md").write_text(PAGE)
     build = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-n"]
-    environment = os.environ | {
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    }
-    done = subprocess.run(
-        [*build, source, out], env=environment, capture_output=True, text=True, timeout=300
-    )
+    done = subprocess.run([*build, source, out], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(QuietHandler, directory=out))
     threading.Thread(target=server.serve_forever, daemon=True).start()

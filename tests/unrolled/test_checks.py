@@ -138,6 +138,19 @@ def test_samples_are_reproducible_and_restrict_the_work(capsys):
     assert "over 400 entries" in capsys.readouterr().out
 
 
+def test_samples_are_different_entries():
+    W = np.zeros(30)
+    nudged = []
+
+    def loss_of():
+        nudged.extend(np.flatnonzero(W).tolist())
+        return W.sum()
+
+    check_gradient("dW", loss_of, W, np.ones(30), samples=25)
+    assert len(nudged) == 2 * 25
+    assert len(set(nudged)) == 25
+
+
 def test_samples_find_an_error_that_is_everywhere():
     loss_of, W, dW = cubes((20, 20))
     with pytest.raises(AssertionError):

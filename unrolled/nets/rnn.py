@@ -37,8 +37,9 @@ class RNN:
         b_h: bias (H,). `torch.nn.RNN` keeps two; this is their sum.
         activation: "tanh", "relu" or "sigmoid".
         keep_workspace: allocate all arrays once and use them again in the next call with the same
-            T and N. Faster, but **what `forward` and `backward` return is then overwritten by the
-            next call**: copy what must last. Without it every call returns new arrays.
+            T and N. Nothing large is allocated then, but **what `forward` and `backward` return is
+            overwritten by the next call**: copy what must last. Without it every call returns new
+            arrays.
 
     Raises:
         ValueError: a shape, a dtype or the activation is wrong.
