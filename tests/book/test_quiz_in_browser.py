@@ -24,6 +24,7 @@ myst_enable_extensions = ["colon_fence", "dollarmath"]
 nb_execution_mode = "off"
 html_theme = "sphinx_book_theme"
 html_static_path = [{str(ROOT / "book" / "_vendor")!r}]
+html_favicon = {str(ROOT / "book" / "_static" / "logo.svg")!r}  # a browser asks for one
 html_math_renderer = "katex"
 katex_prerender = True
 katex_css_path = "katex/katex.min.css"
