@@ -1,5 +1,8 @@
 """nbgrader's configuration: every nbgrader command works from the root of a checkout."""
 
+import os
+import sys
+
 c = get_config()  # noqa: F821 (nbgrader provides it)
 
 c.CourseDirectory.course_id = "unrolled"
@@ -7,3 +10,6 @@ c.CourseDirectory.source_directory = "solutions"
 
 # A cell that takes longer scores nothing; the cells after it still run.
 c.Execute.timeout = 30
+
+# nbgrader calls alembic by its bare name when it makes the gradebook.
+os.environ["PATH"] = os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])

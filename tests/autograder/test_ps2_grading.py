@@ -180,7 +180,7 @@ def test_numerical_differentiation_is_right_but_too_slow_at_size(name, run_cells
         start = time.perf_counter()
         ps2.padded_forward(*(large[k] for k in ("x", "lengths", "h0", *ps2.PARAMETERS)))
         times.append(time.perf_counter() - start)
-    assert passes * min(times) > 3 * 10, "three times nbgrader's limit of 10 s for a cell"
+    assert passes * min(times) > 2 * 30, "twice nbgrader's limit of 30 s for a cell"
 
     def interrupt(*_):
         raise KeyboardInterrupt  # as nbgrader does when a cell's time is up

@@ -60,7 +60,7 @@ def course(tmp_path_factory) -> Path:
     course = tmp_path_factory.mktemp("course")
     shutil.copytree(SOURCE.parent, course / "source" / "ps2")
     (course / "nbgrader_config.py").write_text(
-        "c = get_config()\nc.CourseDirectory.course_id = 'test'\nc.Execute.timeout = 10\n"
+        "c = get_config()\nc.CourseDirectory.course_id = 'test'\n"
     )
     nbgrader(course, "generate_assignment", "ps2", "--create")
     released = read(course / "release" / "ps2" / "ps2.ipynb")

@@ -23,6 +23,7 @@ extensions = ["myst_nb", "sphinxcontrib.katex", "katex_node", "quiz"]
 myst_enable_extensions = ["colon_fence", "dollarmath"]
 nb_execution_mode = "off"
 html_theme = "sphinx_book_theme"
+html_context = {{"default_mode": "auto"}}  # the theme logs an error without it
 html_static_path = [{str(ROOT / "book" / "_vendor")!r}]
 html_favicon = {str(ROOT / "book" / "_static" / "logo.svg")!r}  # a browser asks for one
 html_math_renderer = "katex"
@@ -164,19 +165,22 @@ def open_page(browser: Browser, url: str, theme: str = "light", **options):
 
 @pytest.fixture
 def page(browser, url):
-    page = open_page(browser, url)
+    """The page, with the events that it sends; the browser must have nothing to complain of."""
+    context = browser.new_context()
+    page = context.new_page()
     trouble = []
-    page.on("console", lambda m: trouble.append(m.text) if m.type in ("error", "warning") else 0)
+    page.on("console", lambda m: trouble.append(m.text) if m.type in ("error", "warning") else None)
     page.on("pageerror", lambda error: trouble.append(str(error)))
     page.on("requestfailed", lambda request: trouble.append(request.url))
-    page.reload()
+    page.goto(url)
     page.evaluate(
         "window.heard = [];"
         "document.addEventListener('quiz:answered', (e) => window.heard.push(e.detail))"
     )
     yield page
-    page.context.close()
-    assert trouble == []
+    found = list(trouble)
+    context.close()
+    assert found == []
 
 
 def press(page: Page, *keys: str) -> None:
