@@ -12,6 +12,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
+from typing import NoReturn
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "_build"
@@ -23,6 +24,7 @@ from jupyter_cache import get_cache  # noqa: E402
 from jupyter_cache.base import CacheBundleIn, JupyterCacheAbstract  # noqa: E402
 from jupyter_cache.executors.utils import ExecutionResult, single_nb_execution  # noqa: E402
 from jupyter_cache.readers import get_reader  # noqa: E402
+from myst_nb.core.read import MystMetadataParsingError  # noqa: E402
 from nbformat import NotebookNode  # noqa: E402
 
 JUPYTER_BOOK = Path(sys.executable).parent / "jupyter-book"
@@ -50,7 +52,10 @@ def is_notebook(page: Path) -> bool:
 
 def read_notebook(page: Path) -> NotebookNode:
     """Read a MyST notebook as the nbformat notebook that Jupyter-cache stores."""
-    return get_reader({"name": "myst_nb_md", "type": "plugin"})(str(page))
+    try:
+        return get_reader({"name": "myst_nb_md", "type": "plugin"})(str(page))
+    except (MystMetadataParsingError, yaml.YAMLError) as error:
+        stop(f"{page.relative_to(ROOT)} could not be read: {error}")
 
 
 def execute(page: Path) -> ExecutionResult:
@@ -120,7 +125,7 @@ def render() -> None:
         stop("The pages above have warnings, which count as errors. Mend them, then run make book.")
 
 
-def stop(message: str) -> None:
+def stop(message: str) -> NoReturn:
     """End with one line that says what to do."""
     sys.exit(f"book: {message}")
 
