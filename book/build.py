@@ -122,7 +122,7 @@ def render() -> None:
     if done.returncode:
         for folder in ("html", ".doctrees"):
             shutil.rmtree(BUILD / folder, ignore_errors=True)
-        stop("The pages above have warnings, which count as errors. Mend them, then run make book.")
+        stop("No site was built: warnings count as errors. Mend what is named above and try again.")
 
 
 def stop(message: str) -> NoReturn:

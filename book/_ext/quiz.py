@@ -38,6 +38,7 @@ import unicodedata
 from decimal import Decimal
 from html import escape
 from pathlib import Path
+from string import ascii_uppercase
 from typing import ClassVar
 
 from docutils import nodes
@@ -246,9 +247,11 @@ def visit_quiz_html(self, node: Quiz) -> None:
         html = render(self, *label.children)
         if choice:
             type_ = "checkbox" if node["multiple"] else "radio"
+            letter = ascii_uppercase[i - 1]  # to talk about; a label of math alone has no text
             controls.append(
                 f'<div class="quiz-answer"><input type="{type_}" name="{id_}" id="{id_}-{i}">'
-                f'<label for="{id_}-{i}">{html}</label></div>\n'
+                f'<label for="{id_}-{i}"><span class="quiz-letter">{letter}</span> {html}</label>'
+                "</div>\n"
             )
         if not choice and i == len(answers):
             html = "any other answer"

@@ -110,7 +110,7 @@ def test_a_page_with_a_broken_link(project):
         result = build(project)
         assert result.returncode != 0
         assert "home.md" in result.stderr
-        assert "Mend them" in result.stderr.splitlines()[-1]
+        assert "Mend what is named above" in result.stderr.splitlines()[-1]
         assert not (project / "_build" / "html").exists()
 
 

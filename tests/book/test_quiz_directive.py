@@ -155,7 +155,7 @@ def test_one_right_answer_makes_radio_buttons(quizzes):
 
 def test_several_right_answers_make_checkboxes(quizzes):
     assert [field["type"] for field in quizzes[1].select("input")] == ["checkbox"] * 3
-    assert answers_of(quizzes[1]) == ["W_xh", "W_hh", "h_t"]
+    assert answers_of(quizzes[1]) == ["A W_xh", "B W_hh", "C h_t"]
     assert "every right answer" in quizzes[1].select_one(".quiz-hint").get_text()
 
 

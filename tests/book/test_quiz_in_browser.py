@@ -1,19 +1,14 @@
 """Quizzes as a reader meets them: by keyboard, without scripts, on a phone, in both themes."""
 
-import os
 import subprocess
 import sys
-import threading
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import axe_core_python
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 ROOT = Path(__file__).parents[2]
-CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
 AXE = Path(axe_core_python.__file__).with_name("axe.min.js")
 
 CONFIG = f"""
@@ -24,7 +19,8 @@ myst_enable_extensions = ["colon_fence", "dollarmath"]
 nb_execution_mode = "off"
 html_theme = "sphinx_book_theme"
 html_context = {{"default_mode": "auto"}}  # the theme logs an error without it
-html_static_path = [{str(ROOT / "book" / "_vendor")!r}]
+html_static_path = [{str(ROOT / "book" / "_static")!r}, {str(ROOT / "book" / "_vendor")!r}]
+html_css_files = ["unrolled.css"]
 html_favicon = {str(ROOT / "book" / "_static" / "logo.svg")!r}  # a browser asks for one
 html_math_renderer = "katex"
 katex_prerender = True
@@ -115,30 +111,8 @@ A gradient that shrinks with every step is called …
 """
 
 
-@pytest.fixture(scope="session")
-def browser():
-    """Headless Chromium that reaches this machine and nothing else."""
-    if not CHROMIUM.is_file():
-        pytest.skip(
-            f"no Chromium at {CHROMIUM}: install the Debian package chromium, "
-            "or set CHROMIUM to the path of another"
-        )
-    rules = "MAP * ~NOTFOUND , EXCLUDE 127.0.0.1"
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", f"--host-resolver-rules={rules}"]
-        )
-        yield chromium
-        chromium.close()
-
-
-class QuietHandler(SimpleHTTPRequestHandler):
-    def log_message(self, *args) -> None:
-        pass
-
-
 @pytest.fixture(scope="module")
-def url(tmp_path_factory):
+def url(tmp_path_factory, serve):
     """The address of a page with one quiz of each kind, in the book's theme."""
     folder = tmp_path_factory.mktemp("quizzes")
     source, out = folder / "source", folder / "html"
@@ -148,11 +122,7 @@ def url(tmp_path_factory):
     build = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-n"]
     done = subprocess.run([*build, source, out], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(QuietHandler, directory=out))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/index.html"
-    server.shutdown()
-    server.server_close()
+    return f"{serve(out)}/index.html"
 
 
 def open_page(browser: Browser, url: str, theme: str = "light", **options):

@@ -94,7 +94,7 @@ def test_every_equation_can_be_read_on_a_phone(open_page, name):
     """An equation wider than the screen scrolls inside its own box."""
     page = open_page(name, PHONE)
     cut = page.evaluate(
-        """[...document.querySelectorAll(".katex-html")].filter((math) => {
+        """[...document.querySelectorAll("article .katex-html")].filter((math) => {
             for (let box = math.parentElement; box; box = box.parentElement) {
                 const scrolls = ["auto", "scroll"].includes(getComputedStyle(box).overflowX);
                 if (scrolls) return box.getBoundingClientRect().right > innerWidth + 1;
