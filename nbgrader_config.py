@@ -3,6 +3,9 @@
 import os
 import sys
 
+from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor
+from nbgrader.preprocessors import ClearMarkScheme, GetGrades
+
 c = get_config()  # noqa: F821 (nbgrader provides it)
 
 c.CourseDirectory.course_id = "unrolled"
@@ -13,3 +16,6 @@ c.Execute.timeout = 30
 
 # nbgrader calls alembic by its bare name when it makes the gradebook.
 os.environ["PATH"] = os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])
+
+# nbgrader puts the mark scheme back for the grader to see. The student's feedback goes without it.
+c.GenerateFeedback.preprocessors = [GetGrades, ClearMarkScheme, CSSHTMLHeaderPreprocessor]

@@ -146,6 +146,13 @@ def test_feedback_shows_no_line_of_the_solution(results, course, solution_lines)
         assert not [line for line in solution_lines - calls if line in page and line not in own]
 
 
+def test_feedback_keeps_the_mark_scheme_to_the_grader(course):
+    autograded = course.folder / "autograded" / "ada" / ASSIGNMENT / f"{ASSIGNMENT}.ipynb"
+    assert "MARK SCHEME" in autograded.read_text(), "the grader would not see it"
+    for name in RIGHT:
+        assert "MARK SCHEME" not in text_of(course.feedback(name))
+
+
 def test_the_feedback_check_would_see_a_solution(course, solution_lines):
     page = text_of(course.feedback("ada"))
     assert sum(line in page for line in solution_lines) > len(solution_lines) / 2
