@@ -16,6 +16,8 @@ from autograder.demo import notebooks, report
 from autograder.demo.course import ASSIGNMENT, COURSE_ID, CommandError, Course
 from autograder.demo.students import the_class
 
+pytestmark = pytest.mark.slow
+
 RIGHT = [student.name for student in the_class() if not student.loses]
 MISTAKEN = [student.name for student in the_class() if student.story.startswith("wrong")]
 

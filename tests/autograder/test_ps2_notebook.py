@@ -13,6 +13,8 @@ from nbgrader.api import Gradebook
 
 from autograder.problems import ps2_variants
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "solutions" / "ps2" / "ps2.ipynb"
 

@@ -8,6 +8,8 @@ import axe_core_python
 import pytest
 from playwright.sync_api import Browser, Page
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 AXE = Path(axe_core_python.__file__).with_name("axe.min.js")
 

@@ -7,6 +7,8 @@ import axe_core_python
 import pytest
 import yaml
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 AXE = Path(axe_core_python.__file__).with_name("axe.min.js")
 TOC = yaml.safe_load((ROOT / "_toc.yml").read_text())
