@@ -252,6 +252,7 @@ def in_words(flags: np.ndarray, what: str) -> str:
     if what == "step" and flags[bad[0] :].all():
         return f"from step {bad[0]} on (steps count from 0)"
     if what == "step" and flags[: bad[-1] + 1].all():
-        return f"at steps 0 to {bad[-1]} and not after (steps count from 0)"
+        steps = f"steps 0 to {bad[-1]}" if bad[-1] else "step 0"
+        return f"at {steps} and not after (steps count from 0)"
     plural = "s" if len(bad) > 1 else ""
     return f"in {what}{plural} {', '.join(map(str, bad))} (counted from 0)"

@@ -59,7 +59,7 @@ EARNED = {
 SAID = {
     "padding is not held": r"^h: 12 of 20 .*Wrong: padding .*from step 2 on.*in samples 1, 2 ",
     "no sum over time": r"^dW_hh: 1 of 5 .*Right: one step\. Wrong: several steps ",
-    "W instead of its transpose": r"^dx: 1 of 5 .*at steps 0 to 0 and not after",
+    "W instead of its transpose": r"^dx: 1 of 5 .*at step 0 and not after",
     "bias counted once a batch": r"^db_h: 0 of 5 .*too small by a factor of 3 everywhere",
     "dh0 missing": r"^dh0: 0 of 5 .*missing from what you returned",
     "wrong sign": r"^dx, dh0, dW_xh, dW_hh, db_h: 0 of 25 .*wrong sign everywhere",
