@@ -1,6 +1,7 @@
 # make book    build the website into _build/html        make test   run every test
 # make serve   serve it on localhost                     make check  run the fast tests
-# make demo    a class of twelve through nbgrader        make clean  remove what was built
+# make demo    a class of twelve through nbgrader        make pdf    the whole book as _build/unrolled.pdf
+# make clean   remove what was built
 #
 # Another Python: make book PYTHON=/path/to/python3.12
 
@@ -11,7 +12,7 @@ INSTALLED := .venv/installed
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: book serve test test-full check lint demo clean install lock
+.PHONY: book serve pdf test test-full check lint demo clean install lock
 
 book: $(INSTALLED)
 	@$(BIN)/python book/build.py
@@ -19,6 +20,9 @@ book: $(INSTALLED)
 serve: book
 	@echo "Serving on http://127.0.0.1:$(PORT) (stop with Ctrl-C)"
 	@$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory _build/html
+
+pdf: book
+	@$(BIN)/python book/pdf.py
 
 test: $(INSTALLED) lint
 	@$(BIN)/python -m pytest -m "not full"

@@ -67,7 +67,9 @@ def test_no_network_at_install(checkout):
         assert not (checkout / ".venv" / "installed").exists()
 
 
-@pytest.mark.parametrize("name", ["book", "serve", "test", "test-full", "check", "demo", "clean"])
+@pytest.mark.parametrize(
+    "name", ["book", "serve", "pdf", "test", "test-full", "check", "demo", "clean"]
+)
 def test_every_command_of_the_readme_exists(name):
     result = make(ROOT, "-n", name)
     assert result.returncode == 0, result.stderr

@@ -46,14 +46,12 @@ parts:
 @pytest.fixture
 def project(tmp_path):
     """The book's own build files around two lessons of one cell each."""
-    for name in ("_config.yml", "requirements.txt"):
+    for name in ("_config.yml", "requirements.txt", "pyproject.toml"):
         shutil.copy(ROOT / name, tmp_path)
-    for name in ("_ext", "_static", "_templates", "_vendor", "build.py", "references.bib"):
-        source, target = ROOT / "book" / name, tmp_path / "book" / name
-        shutil.copytree(source, target) if source.is_dir() else shutil.copy(source, target)
+    shutil.copytree(ROOT / "book", tmp_path / "book", ignore=shutil.ignore_patterns("*.md"))
+    shutil.copytree(ROOT / "unrolled", tmp_path / "unrolled")
     (tmp_path / "book" / "home.md").write_text("# Home\n")
     (tmp_path / "_toc.yml").write_text(TOC)
-    (tmp_path / "unrolled").mkdir()
     (tmp_path / "unrolled" / "value.py").write_text("VALUE = 1\n")
     (tmp_path / "lessons").mkdir()
     write_lesson(tmp_path, "one", "print('first')")
@@ -91,6 +89,13 @@ def test_only_what_changed_is_executed(project):
     assert executed(build(project)) == {"one", "two"}
     assert "VALUE = 2" in page.read_text(), "the page still shows what the old library printed"
     assert len(list((project / "_build" / "executed").iterdir())) == 1
+
+
+def test_a_changed_style_sheet_reaches_the_site(project):
+    executed(build(project))
+    (project / "book" / "_static" / "unrolled.css").write_text("p { color: teal; }")
+    assert executed(build(project)) == set()
+    assert "teal" in (project / "_build" / "html" / "_static" / "unrolled.css").read_text()
 
 
 def test_a_lesson_that_raises(project):
