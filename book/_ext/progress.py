@@ -51,17 +51,17 @@ def rewrite_sidebars(app: Sphinx, env: BuildEnvironment) -> Collection[str]:
 
 
 def load_assets(app: Sphinx, page: str, template: str, context: dict, doctree) -> None:
-    """Give the sidebar's template the list, and every page the script and the style."""
+    """Give the sidebar's template the list, and every page the script."""
     context["quizzes"] = {
         context["pathto"](other): found for other, found in quizzes(app.env).items()
     }
-    app.add_css_file("progress.css")
     app.add_js_file("progress.js", loading_method="defer")
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Register with Sphinx."""
     app.setup_extension("quiz")
+    app.add_css_file("progress.css")
     app.connect("doctree-read", note_quizzes)
     app.connect("env-updated", rewrite_sidebars)
     app.connect("html-page-context", load_assets)

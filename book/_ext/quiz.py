@@ -325,9 +325,8 @@ def serve_assets(app: Sphinx) -> None:
 
 
 def load_assets(app: Sphinx, pagename: str, templatename: str, context: dict, doctree) -> None:
-    """Load the script and the style on the pages that have a quiz, and on no other."""
+    """Load the script on the pages that have a quiz, and on no other."""
     if doctree is not None and next(doctree.findall(Quiz), None) is not None:
-        app.add_css_file("quiz.css")
         app.add_js_file("quiz.js", loading_method="defer")
 
 
@@ -336,6 +335,7 @@ def setup(app: Sphinx) -> dict:
     app.add_node(Quiz, html=(visit_quiz_html, None))
     app.add_directive("quiz", QuizDirective)
     app.add_post_transform(QuizAsList)
+    app.add_css_file("quiz.css")
     app.connect("builder-inited", serve_assets)
     app.connect("html-page-context", load_assets)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

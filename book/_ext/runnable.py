@@ -107,11 +107,10 @@ def pyodide_address(setting: str, pathto: Callable[..., str]) -> str:
 def add_to_page(
     app: Sphinx, page: str, template: str, context: dict, doctree: nodes.document | None
 ) -> None:
-    """Load script and style on pages with runnable cells, and on no other."""
+    """Load the script on pages with runnable cells, and on no other."""
     cells = runnable_cells(cell_sources(doctree)) if doctree is not None else []
     if not cells:
         return
-    app.add_css_file("runnable/runnable.css")
     app.add_js_file("runnable/runnable.js", loading_method="defer")
     site = {
         "pyodide": pyodide_address(app.config.runnable_pyodide_url, context["pathto"]),
@@ -132,6 +131,7 @@ def write_wheel(app: Sphinx) -> None:
 def setup(app: Sphinx) -> dict:
     """Register with Sphinx."""
     app.add_config_value("runnable_pyodide_url", PYODIDE_URL, "html", str)
+    app.add_css_file("runnable/runnable.css")
     app.connect("builder-inited", write_wheel)
     app.connect("html-page-context", add_to_page)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,4 +1,4 @@
-"""Load slider.js and slider.css on the pages that have a figure with sliders, and on no other."""
+"""Load slider.js on the pages that have a figure with sliders, and on no other."""
 
 from pathlib import Path
 
@@ -18,14 +18,14 @@ def serve_assets(app: Sphinx) -> None:
 def load_assets(
     app: Sphinx, page: str, template: str, context: dict, doctree: nodes.document | None
 ) -> None:
-    """Add script and style to a page whose cells show a figure with sliders."""
+    """Add the script to a page whose cells show a figure with sliders."""
     if doctree is not None and any(FIGURE in raw.astext() for raw in doctree.findall(nodes.raw)):
-        app.add_css_file("slider.css")
         app.add_js_file("slider.js", loading_method="defer")
 
 
 def setup(app: Sphinx) -> dict:
     """Register with Sphinx."""
+    app.add_css_file("slider.css")
     app.connect("builder-inited", serve_assets)
     app.connect("html-page-context", load_assets)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

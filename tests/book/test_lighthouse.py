@@ -33,7 +33,9 @@ LEAST = {
 
 
 class GzipHandler(http.server.SimpleHTTPRequestHandler):
-    """Serve text compressed."""
+    """Serve text compressed, several requests a connection."""
+
+    protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
         path = Path(self.translate_path(self.path))
