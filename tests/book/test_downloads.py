@@ -20,6 +20,7 @@ sys.path.insert(0, str(ROOT / "book"))
 from library_wheel import build_wheel  # noqa: E402
 
 LESSONS = sorted(path.stem for path in (ROOT / "lessons").glob("*.md"))
+EXECUTED = [*LESSONS, "prerequisites"]  # the pages that a reader can take along as a notebook
 
 CONF = """
 import sys
@@ -297,15 +298,19 @@ class TestLesson:
         headings = [h for h in re.findall(r"^#+ (.+)", text, re.M)]
         assert len(headings) == len(page.select("article :is(h1, h2, h3, h4)"))
 
-    def test_executes_from_top_to_bottom(self, notebook, tmp_path, monkeypatch):
-        monkeypatch.setenv("OMP_NUM_THREADS", "1")
-        client = nbclient.NotebookClient(
-            notebook, timeout=300, resources={"metadata": {"path": str(tmp_path)}}
-        )
-        client.execute()
-        assert [
-            o
-            for c in notebook.cells
-            for o in c.get("outputs", [])
-            if "image/svg+xml" in o.get("data", {})
-        ]
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", EXECUTED)
+def test_notebook_executes_from_top_to_bottom(site, name, tmp_path, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    notebook = nbformat.read(site / "notebooks" / f"{name}.ipynb", 4)
+    nbclient.NotebookClient(
+        notebook, timeout=300, resources={"metadata": {"path": str(tmp_path)}}
+    ).execute()
+    outputs = [o for cell in notebook.cells for o in cell.get("outputs", [])]
+    assert outputs
+    assert name not in LESSONS or any("image/svg+xml" in o.get("data", {}) for o in outputs)
+
+
+def test_every_notebook_of_the_site_is_executed_here(site):
+    assert sorted(path.stem for path in (site / "notebooks").glob("*.ipynb")) == sorted(EXECUTED)
