@@ -2,31 +2,17 @@
 
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import axe_core_python
 import pytest
 from playwright.sync_api import Browser, Page
+from small_site import build_site, write_site
 
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
 AXE = Path(axe_core_python.__file__).with_name("axe.min.js")
-
-CONFIG = f"""
-import sys
-sys.path.insert(0, {str(ROOT / "book" / "_ext")!r})
-extensions = ["myst_nb", "progress"]
-myst_enable_extensions = ["colon_fence"]
-nb_execution_mode = "off"
-html_theme = "sphinx_book_theme"
-html_context = {{"default_mode": "auto"}}  # the theme logs an error without it
-templates_path = [{str(ROOT / "book" / "_templates")!r}]
-html_static_path = [{str(ROOT / "book" / "_static")!r}]
-html_favicon = {str(ROOT / "book" / "_static" / "logo.svg")!r}  # a browser asks for one
-"""
 
 INDEX = """
 # Course
@@ -56,13 +42,6 @@ def quiz(question: str, name: str = "", reason: str = "It is.") -> str:
     return QUIZ.format(question=question, option=f":name: {name}\n" if name else "", reason=reason)
 
 
-def build(source: Path, out: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "sphinx", "-q", "-W", source, out], capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-
-
 def write(source: Path, **pages: str) -> None:
     for name, text in pages.items():
         (source / f"{name}.md").write_text(text)
@@ -71,17 +50,20 @@ def write(source: Path, **pages: str) -> None:
 @pytest.fixture(scope="module")
 def source(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("course")
-    (folder / "conf.py").write_text(CONFIG)
     first = "# First\n" + quiz("one") + quiz("two") + quiz("three", name="third")
-    write(folder, index=INDEX, first=first, second="# Second\n" + quiz("four"))
+    write_site(
+        folder,
+        ["progress"],
+        {"index": INDEX, "first": first, "second": "# Second\n" + quiz("four")},
+        myst_enable_extensions=["colon_fence"],
+        templates_path=[str(ROOT / "book" / "_templates")],
+    )
     return folder
 
 
 @pytest.fixture(scope="module")
 def built(source, tmp_path_factory) -> Path:
-    out = tmp_path_factory.mktemp("html")
-    build(source, out)
-    return out
+    return build_site(source, tmp_path_factory.mktemp("html"))
 
 
 @pytest.fixture(scope="module")
@@ -226,7 +208,7 @@ def test_marks_survive_an_edit_of_the_page(browser, source, built, tmp_path, ser
     book = tmp_path / "source"
     shutil.copytree(source, book)
     url = serve(tmp_path / "html")
-    build(book, tmp_path / "html")
+    build_site(book, tmp_path / "html")
     context = browser.new_context()
     page = context.new_page()
     page.goto(f"{url}/first.html")
@@ -237,7 +219,7 @@ def test_marks_survive_an_edit_of_the_page(browser, source, built, tmp_path, ser
 
     edited = quiz("new") + quiz("one", reason="Reworded.") + quiz("two, exactly")
     write(book, first="# First\n" + edited + quiz("three, reworded", name="third"))
-    build(book, tmp_path / "html")
+    build_site(book, tmp_path / "html")
     page.reload()
     # The second page was not edited, yet its sidebar counts the first page's quizzes of today.
     assert marks(page) == ["2/4", "\N{CHECK MARK} 1/1"]

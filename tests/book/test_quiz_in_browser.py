@@ -1,33 +1,16 @@
 """Quizzes as a reader meets them: by keyboard, without scripts, on a phone, in both themes."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import axe_core_python
 import pytest
 from playwright.sync_api import Browser, Page
+from small_site import build_site, write_site
 
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
 AXE = Path(axe_core_python.__file__).with_name("axe.min.js")
-
-CONFIG = f"""
-import sys
-sys.path.insert(0, {str(ROOT / "book" / "_ext")!r})
-extensions = ["myst_nb", "sphinxcontrib.katex", "katex_node", "quiz"]
-myst_enable_extensions = ["colon_fence", "dollarmath"]
-nb_execution_mode = "off"
-html_theme = "sphinx_book_theme"
-html_context = {{"default_mode": "auto"}}  # the theme logs an error without it
-html_static_path = [{str(ROOT / "book" / "_static")!r}, {str(ROOT / "book" / "_vendor")!r}]
-html_css_files = ["unrolled.css"]
-html_favicon = {str(ROOT / "book" / "_static" / "logo.svg")!r}  # a browser asks for one
-html_math_renderer = "katex"
-katex_prerender = True
-katex_css_path = "katex/katex.min.css"
-"""
 
 PAGE = r"""
 # Quizzes
@@ -117,14 +100,16 @@ A gradient that shrinks with every step is called …
 def url(tmp_path_factory, serve):
     """The address of a page with one quiz of each kind, in the book's theme."""
     folder = tmp_path_factory.mktemp("quizzes")
-    source, out = folder / "source", folder / "html"
-    source.mkdir()
-    (source / "conf.py").write_text(CONFIG)
-    (source / "index.md").write_text(PAGE)
-    build = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-n"]
-    done = subprocess.run([*build, source, out], capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr
-    return f"{serve(out)}/index.html"
+    write_site(
+        folder / "source",
+        ["sphinxcontrib.katex", "katex_node", "quiz"],
+        {"index": PAGE},
+        myst_enable_extensions=["colon_fence", "dollarmath"],
+        html_math_renderer="katex",
+        katex_prerender=True,
+        katex_css_path="katex/katex.min.css",
+    )
+    return f"{serve(build_site(folder / 'source', folder / 'html'))}/index.html"
 
 
 def open_page(browser: Browser, url: str, theme: str = "light", **options):
