@@ -45,6 +45,8 @@ def open_page(browser, address):
         page.goto(f"{address}/{name}.html", wait_until="load")
         # Pictures below the fold load as the reader comes to them.
         page.evaluate("for (const i of document.images) i.loading = 'eager'")
+        # So do sections. Undone, anything too wide would be cut there and not widen the page.
+        page.add_style_tag(content="article section { content-visibility: visible !important }")
         page.wait_for_function("[...document.images].every((i) => i.complete)")
         return page
 

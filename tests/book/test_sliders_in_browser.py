@@ -315,6 +315,7 @@ def test_other_pages_load_no_script(open_page, url):
 def test_the_lesson_shows_its_figure(site, serve, open_page, lesson, theme):
     """HTML is what the executed cell left, in a numbered figure, on the ground of the page."""
     page = open_page(f"{serve(site)}/{lesson}.html", color_scheme=theme, viewport=PHONE)
+    page.add_style_tag(content="article section { content-visibility: visible !important }")
     name = FIGURES[lesson]
     figure = page.locator(f"figure:has(#{name})")
     assert figure.locator("figcaption").inner_text().startswith("Fig. ")
