@@ -99,6 +99,10 @@ def describe_error(raised: BaseException) -> str:
     if isinstance(raised, NotImplementedError):
         return NOT_WRITTEN
     text = f"it raised {type(raised).__name__}: {str(raised)[:200]}"
+    line = getattr(raised, "student_line", None)
+    if line is not None:  # the judge: the student's frames are in another process
+        source = getattr(raised, "student_source", "")
+        return text + f", in line {line} of your cell" + (f": {source}" if source else "")
     frames = [
         (frame, line)
         for frame, line in traceback.walk_tb(raised.__traceback__)

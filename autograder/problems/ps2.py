@@ -1,6 +1,7 @@
 """Problem set 2, backpropagation through time: reference answers, hidden inputs and marks."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -152,7 +153,8 @@ def large_batch(seed: int) -> dict[str, Any]:
     return batch(seed, lengths, D=64, H=320, scale=1 / np.sqrt(320))
 
 
-# Grading: each function is the last line of a hidden cell, and returns the points earned
+# Grading: each function is the last line of a hidden cell, and returns the points earned. The
+# cases are made once a process: a judge grades many submissions with them.
 
 FROM_ZERO, FROM_STATE = "one step from a zero state", "one step from a given state"
 ONE, SEVERAL, PADDING, SHORT = "one step", "several steps", "padding", "lengths 0 and 1"
@@ -160,11 +162,12 @@ ONE_WINDOW, WINDOWS = "one window with the full gradient", "several windows"
 PADDED_WINDOWS, LARGE = "windows with padding", "a large network"
 
 
-def grade_forward(student: Callable) -> float:
-    """Problem 2.1, 20 points."""
+@cache
+def forward_cases() -> list[Case]:
+    """The hidden inputs of grade_forward, with the answers."""
     zero = batch(1, [1, 1], D=2, H=3)
     zero["h0"][:] = 0.0
-    cases = [
+    return [
         forward_case(FROM_ZERO, zero),
         forward_case(FROM_STATE, batch(2, [1, 1], D=2, H=3)),
         forward_case(FROM_STATE, batch(3, [1], D=3, H=4)),
@@ -176,13 +179,20 @@ def grade_forward(student: Callable) -> float:
         forward_case(SHORT, batch(9, [4, 1, 0], D=2, H=3)),
         forward_case(SHORT, batch(10, [0], D=2, H=3, T=3)),
     ]
+
+
+def grade_forward(student: Callable) -> float:
+    """Problem 2.1, 20 points."""
     points = {FROM_ZERO: 3, FROM_STATE: 3, SEVERAL: 6, PADDING: 6, SHORT: 2}
-    return grade(student, cases, [Output("h", points, ("step", "sample"))], lambda h: {"h": h})
+    return grade(
+        student, forward_cases(), [Output("h", points, ("step", "sample"))], lambda h: {"h": h}
+    )
 
 
-def grade_backward(student: Callable) -> float:
-    """Problem 2.2, 25 points: 5 for each of the five gradients."""
-    cases = [
+@cache
+def backward_cases() -> list[Case]:
+    """The hidden inputs of grade_backward, with the answers."""
+    return [
         backward_case(ONE, batch(11, [1, 1, 1], D=2, H=3)),
         backward_case(ONE, batch(12, [1], D=3, H=2)),
         backward_case(SEVERAL, batch(13, [2, 2], D=2, H=3)),
@@ -191,19 +201,29 @@ def grade_backward(student: Callable) -> float:
         backward_case(PADDING, batch(16, [3, 1], D=2, H=3)),
         backward_case(PADDING, batch(17, [5, 2, 0, 4], D=3, H=4, T=6)),
     ]
+
+
+def grade_backward(student: Callable) -> float:
+    """Problem 2.2, 25 points: 5 for each of the five gradients."""
     points = {ONE: 1, SEVERAL: 2, PADDING: 2}
-    return grade(student, cases, gradients(points), named_gradients)
+    return grade(student, backward_cases(), gradients(points), named_gradients)
+
+
+@cache
+def backward_large_cases() -> list[Case]:
+    """The hidden inputs of grade_backward_large, with the answers."""
+    return [backward_case(LARGE, large_batch(18))]
 
 
 def grade_backward_large(student: Callable) -> float:
     """Problem 2.2 at over 100,000 parameters, 15 points: 3 for each of the five gradients."""
-    cases = [backward_case(LARGE, large_batch(18))]
-    return grade(student, cases, gradients({LARGE: 3}), named_gradients)
+    return grade(student, backward_large_cases(), gradients({LARGE: 3}), named_gradients)
 
 
-def grade_truncated(student: Callable) -> float:
-    """Problem 2.3, 20 points: 5 for each of the three gradients and the final state."""
-    cases = [
+@cache
+def truncated_cases() -> list[Case]:
+    """The hidden inputs of grade_truncated, with the answers."""
+    return [
         truncated_case(ONE_WINDOW, batch(19, [4, 4], D=2, H=3), tau=4),
         truncated_case(ONE_WINDOW, batch(20, [3, 3, 3], D=3, H=4), tau=5),
         truncated_case(WINDOWS, batch(21, [6, 6], D=2, H=3), tau=3),
@@ -212,18 +232,27 @@ def grade_truncated(student: Callable) -> float:
         truncated_case(PADDED_WINDOWS, batch(24, [8, 3, 5], D=2, H=4), tau=3),
         truncated_case(PADDED_WINDOWS, batch(25, [2, 0, 7], D=3, H=3, T=9), tau=4),
     ]
+
+
+def grade_truncated(student: Callable) -> float:
+    """Problem 2.3, 20 points: 5 for each of the three gradients and the final state."""
     points = {ONE_WINDOW: 1, WINDOWS: 2, PADDED_WINDOWS: 2}
     outputs = [Output(name, points) for name in ("dW_xh", "dW_hh", "db_h")]
     outputs.append(Output("h_T", points, ("sample",)))
-    return grade(student, cases, outputs, named_gradients_and_state)
+    return grade(student, truncated_cases(), outputs, named_gradients_and_state)
+
+
+@cache
+def truncated_large_cases() -> list[Case]:
+    """The hidden inputs of grade_truncated_large, with the answers."""
+    return [truncated_case(LARGE, large_batch(26), tau=6)]
 
 
 def grade_truncated_large(student: Callable) -> float:
     """Problem 2.3 at over 100,000 parameters, 10 points: 3 for each gradient, 1 for the state."""
-    cases = [truncated_case(LARGE, large_batch(26), tau=6)]
     outputs = [Output(name, {LARGE: 3}) for name in ("dW_xh", "dW_hh", "db_h")]
     outputs.append(Output("h_T", {LARGE: 1}, ("sample",)))
-    return grade(student, cases, outputs, named_gradients_and_state)
+    return grade(student, truncated_large_cases(), outputs, named_gradients_and_state)
 
 
 def gradients(points: Mapping[str, float]) -> list[Output]:
