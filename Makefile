@@ -1,7 +1,7 @@
 # make book    build the website into _build/html        make test   run every test
 # make serve   serve it on localhost                     make check  run the fast tests
 # make demo    a class of twelve through nbgrader        make pdf    the whole book as _build/unrolled.pdf
-# make clean   remove what was built
+# make bench   compare with other tools, as ratios       make clean  remove what was built
 #
 # Another Python: make book PYTHON=/path/to/python3.12
 
@@ -12,7 +12,7 @@ INSTALLED := .venv/installed
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: book serve pdf test test-full check lint demo clean install lock
+.PHONY: book serve pdf test test-full check lint demo bench clean install lock
 
 book: $(INSTALLED)
 	@$(BIN)/python book/build.py
@@ -39,6 +39,9 @@ lint: $(INSTALLED)
 
 demo: $(INSTALLED)
 	@$(BIN)/python -m autograder.demo
+
+bench: $(INSTALLED)
+	@$(BIN)/python -m bench grading
 
 clean:
 	rm -rf _build .pytest_cache .ruff_cache .hypothesis *.egg-info

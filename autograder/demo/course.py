@@ -17,7 +17,7 @@ class CommandError(Exception):
 
 
 class Course:
-    """The course in `folder`: the real configuration of this checkout with every place moved there.
+    """The course in `folder`, graded by nbgrader as it comes, without the judge.
 
     folder/
       nbgrader_config.py, solutions/, release/, submitted/, autograded/, feedback/, gradebook.db
@@ -42,9 +42,12 @@ class Course:
             (self.folder / name).mkdir()
         (self.folder / "nbgrader_config.py").write_text(
             dedent(f"""\
+            from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor
+            from nbgrader.preprocessors import ClearMarkScheme, GetGrades
+
             c = get_config()
-            load_subconfig("nbgrader_config.py", path={str(ROOT)!r})
             c.CourseDirectory.course_id = {COURSE_ID!r}
+            c.CourseDirectory.source_directory = "solutions"
             c.CourseDirectory.root = {str(self.folder)!r}
             c.CourseDirectory.db_url = {self.database!r}
             c.Exchange.root = {str(self.folder / "exchange")!r}
@@ -52,6 +55,10 @@ class Course:
             c.Execute.timeout = {time_limit}
             # All the students are one user of this machine here.
             c.ExchangeCollect.check_owner = False
+            # nbgrader puts the mark scheme back for the grader to see. Feedback goes without it.
+            c.GenerateFeedback.preprocessors = [
+                GetGrades, ClearMarkScheme, CSSHTMLHeaderPreprocessor
+            ]
             """)
         )
         for student in students:

@@ -1,0 +1,1 @@
+"""Grade a whole class: find what is new, run it on many processes, write files and gradebook."""

@@ -1,0 +1,150 @@
+"""The command `autograder`: grade, doctor, explain for instructors; validate for everybody."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; return its exit status."""
+    given = parser().parse_args(arguments)
+    return given.run(given)
+
+
+def parser() -> argparse.ArgumentParser:
+    """Describe the command line."""
+    whole = argparse.ArgumentParser(prog="autograder", description=__doc__)
+    commands = whole.add_subparsers(required=True, metavar="command")
+
+    grade = commands.add_parser(
+        "grade",
+        help="grade what is new or changed of an assignment",
+        description="Grade an assignment; run it in the folder of nbgrader_config.py. It grades "
+        "what has no grade yet and what changed since, and can be stopped at any time.",
+    )
+    grade.add_argument("assignment", help="such as ps2")
+    grade.add_argument("--students", metavar="A,B", help="these students only")
+    grade.add_argument("--jobs", type=positive, help="processes (default: one a core)")
+    grade.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="a running Dask scheduler, such as tls://host:8786 "
+        "(its certificates are named in Dask's configuration, distributed.comm.tls)",
+    )
+    grade.add_argument("--force", action="store_true", help="grade the unchanged ones again, too")
+    grade.add_argument(
+        "--unprotected",
+        action="store_true",
+        help="grade on a machine without any isolation; recorded with each grade",
+    )
+    grade.set_defaults(run=run_grade)
+
+    doctor = commands.add_parser("doctor", help="say what protection this machine gives")
+    doctor.set_defaults(run=run_doctor)
+
+    explain = commands.add_parser("explain", help="show everything behind a student's grade")
+    explain.add_argument("assignment")
+    explain.add_argument("student")
+    explain.set_defaults(run=run_explain)
+
+    validate = commands.add_parser("validate", help="check your own notebook before handing it in")
+    validate.add_argument("notebook")
+    validate.set_defaults(run=run_validate)
+    return whole
+
+
+def positive(text: str) -> int:
+    """Read a whole number of 1 or more."""
+    number = int(text)
+    if number < 1:
+        raise ValueError(text)
+    return number
+
+
+def run_grade(given: argparse.Namespace) -> int:
+    """Grade an assignment with a progress bar, then sum up."""
+    from tqdm import tqdm
+
+    from autograder.batch.course import Course
+    from autograder.batch.errors import RefusedError
+    from autograder.batch.run import Run
+
+    students = given.students and [name.strip() for name in given.students.split(",")]
+    try:
+        run = Run(Course.here(given.assignment), protected=not given.unprotected)
+        try:
+            with ExitStack() as stack:
+                bars: list[tqdm] = []  # none where there is nothing to grade
+
+                def progress(done: int, failed: int, total: int) -> None:
+                    if not bars:
+                        bar = tqdm(total=total, unit="sub", dynamic_ncols=True)
+                        bars.append(stack.enter_context(bar))
+                    bars[0].set_postfix(failed=failed, refresh=False)
+                    bars[0].update(done - bars[0].n)
+
+                report = run.grade(students, given.jobs, given.scheduler, given.force, progress)
+        finally:
+            run.close()
+    except RefusedError as error:
+        return refuse(str(error))
+    print_report(report)
+    return 1 if report.failed or report.stopped else 0
+
+
+def print_report(report) -> None:
+    """Say what became of a run."""
+    for student, flags in sorted(report.flags.items()):
+        for flag in flags:
+            print(f"flag    {student}: {flag}")
+    for student, reason in sorted(report.failed.items()):
+        print(f"FAILED  {student}: {reason}")
+    parts = (report.graded, "graded"), (report.unchanged, "unchanged"), (report.failed, "failed")
+    print(", ".join(f"{len(names)} {word}" for names, word in parts))
+    if report.stopped:
+        print(f"autograder: stopped: {report.stopped}", file=sys.stderr)
+
+
+def run_doctor(given: argparse.Namespace) -> int:
+    """Print each tier of protection, whether it works here, and what is missing."""
+    from autograder.sandbox import available_tiers
+
+    tiers = available_tiers()
+    for tier in tiers:
+        print(f"{tier.name:<10} {'works' if tier.works else f'missing: {tier.missing}'}")
+        if not tier.works and tier.how:
+            print(f"{'':<10} {tier.how}")
+    best = next((tier.name for tier in tiers if tier.works), None)
+    if best is None:
+        print("This machine can't isolate what students write. Grading is refused here.")
+        return 1
+    print(f"Submissions are graded at tier '{best}' on this machine.")
+    return 0
+
+
+def run_explain(given: argparse.Namespace) -> int:
+    """Print everything behind a student's grade."""
+    from autograder.batch.course import Course
+    from autograder.batch.errors import RefusedError
+    from autograder.reports.explain import explain
+
+    try:
+        course = Course.here(given.assignment)
+        print(explain(course, given.assignment, given.student))
+    except (RefusedError, LookupError) as error:
+        return refuse(str(error))
+    return 0
+
+
+def run_validate(given: argparse.Namespace) -> int:
+    """Check a student's own notebook."""
+    from autograder.student.validate import main as validate
+
+    return validate([given.notebook])
+
+
+def refuse(message: str) -> int:
+    """Say in one line on stderr why nothing was done; return the exit status for it."""
+    print(f"autograder: {message}", file=sys.stderr)
+    return 1
