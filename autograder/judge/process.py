@@ -25,6 +25,10 @@ _ONE_THREAD = dict.fromkeys(
 )
 
 
+# Memory for arrays is used again rather than given back and zeroed anew each time.
+_KEPT_MEMORY = {"MALLOC_MMAP_THRESHOLD_": f"{1 << 27}", "MALLOC_TRIM_THRESHOLD_": f"{1 << 28}"}
+
+
 class JudgeProcess:
     """Grades through `python -m autograder.judge`. A context manager.
 
@@ -108,7 +112,7 @@ class JudgeProcess:
                 [sys.executable, "-m", "autograder.judge"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                env=os.environ | _ONE_THREAD,
+                env=os.environ | _ONE_THREAD | _KEPT_MEMORY,
             )
             assert self.process.stdin is not None
             send_frame(self.process.stdin.fileno(), pickle.dumps((self.limits, self.tier)))

@@ -131,11 +131,14 @@ def grade(
     for case in cases:
         reply = call(function, case.arguments)
         changed.update(dict.fromkeys(reply.changed))
-        for output in outputs:
-            if case.group in output.points and (output.name, case.group) not in wrong:
-                trouble = find_trouble(reply, output, case, unpack)
-                if trouble:
-                    wrong[output.name, case.group] = f"({case.description}): {trouble}"
+        with (
+            quiet()
+        ):  # comparing huge wrong numbers overflows too, and must not cost the right ones
+            for output in outputs:
+                if case.group in output.points and (output.name, case.group) not in wrong:
+                    trouble = find_trouble(reply, output, case, unpack)
+                    if trouble:
+                        wrong[output.name, case.group] = f"({case.description}): {trouble}"
 
     earned = 0.0
     lines: dict[str, list[tuple[str, float, float]]] = {}
@@ -176,8 +179,7 @@ def find_trouble(reply: Reply, output: Output, case: Case, unpack: Callable) -> 
         return str(why)
     if output.name not in values:
         return "it is missing from what you returned"
-    with quiet():  # comparing huge wrong numbers overflows too, and must not cost the right ones
-        return difference(values[output.name], case.expected[output.name], output.axes)
+    return difference(values[output.name], case.expected[output.name], output.axes)
 
 
 def difference(value: Any, want: np.ndarray, axes: tuple[str, ...] = ()) -> str | None:

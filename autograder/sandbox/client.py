@@ -416,6 +416,9 @@ def _environment() -> dict[str, str]:
     threads = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
     return {
         **dict.fromkeys(threads, "1"),
+        # Memory for arrays is used again rather than given back and zeroed anew each time.
+        "MALLOC_MMAP_THRESHOLD_": f"{1 << 27}",
+        "MALLOC_TRIM_THRESHOLD_": f"{1 << 28}",
         "PATH": "/usr/bin:/bin",
         "LC_ALL": "C.UTF-8",
         "MPLBACKEND": "Agg",
