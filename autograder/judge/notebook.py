@@ -291,6 +291,7 @@ def merged(aligned: AlignedCell) -> NotebookNode:
     facts = dict(source.metadata.get("nbgrader", {}))
     facts.pop("checksum", None)
     cell.metadata["nbgrader"] = facts
+    facts = cell.metadata["nbgrader"]  # a copy: a notebook's dicts are of a type of their own
     if student is None:
         cell.source = ""
         facts["checksum"] = checksum(cell)

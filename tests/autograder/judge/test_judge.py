@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from nbformat import from_dict
-from nbgrader.utils import determine_grade
+from nbgrader.utils import compute_checksum, determine_grade
 
 from autograder.judge import Job, Judge, JudgeProcess, SourceError, Verdict, check_source
 from autograder.judge.errors import CellTimeout
@@ -345,6 +345,17 @@ def test_cells_marked_by_hand_have_no_score(judge):
         Job(json.dumps(source), submitted(source, answer=F, essay="print('long')"), "nb", "s")
     )
     assert verdict.scores == {"essay": None, "test": 10}
+    assert nbgraders_scores(verdict) == verdict.scores
+
+
+def test_a_cell_to_be_marked_by_hand_that_was_left_as_released_scores_0(judge):
+    source = notebook(
+        ("solution", "answer", F), ("manual", "essay", "pass"), ("test", "test", "assert f(1) == 2")
+    )
+    released = from_dict(json.loads(submitted(source, answer=F)))
+    released.cells[1].metadata.nbgrader.checksum = compute_checksum(released.cells[1])
+    verdict = judge.grade(Job(json.dumps(source), json.dumps(released).encode(), "nb", "s"))
+    assert verdict.scores == {"essay": 0, "test": 10}
     assert nbgraders_scores(verdict) == verdict.scores
 
 

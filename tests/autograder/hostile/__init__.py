@@ -1,0 +1,1 @@
+"""A catalogue of hostile submissions, and what becomes of them."""

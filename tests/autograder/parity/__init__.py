@@ -1,0 +1,1 @@
+"""The judge against stock nbgrader: the same marks, cell by cell."""
