@@ -8,6 +8,9 @@ from contextlib import ExitStack
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; return its exit status."""
+    # jsonschema looks for this parser of web addresses, for a check that no notebook needs. To load
+    # it takes longer than all the rest.
+    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
     given = parser().parse_args(arguments)
     return given.run(given)
 

@@ -1,6 +1,6 @@
 """Run batches on Dask: a cluster of this machine's processes, or one that runs elsewhere."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -8,7 +8,7 @@ import dask
 from distributed import Client, KilledWorker, LocalCluster, as_completed
 
 from autograder.batch.errors import RefusedError
-from autograder.batch.work import Batch, Item, Verdicts, check_sources, grade_batch
+from autograder.batch.work import Batch, Result, alone, check_sources, grade_batch, why
 
 CONNECT_S = 10
 WORKERS_S = 60  # a cluster may be starting
@@ -17,8 +17,6 @@ WORKERS_S = 60  # a cluster may be starting
 ALLOWED_DEATHS = 100
 TRIES_ALONE = 2
 WINDOW = 2  # batches in flight for each worker
-
-Result = tuple[Item, Verdicts | str]  # what came of an item: verdicts, or why there are none
 
 
 @contextmanager
@@ -91,7 +89,8 @@ def stream(client: Client, batches: Iterator[Batch]) -> Iterator[Result]:
         elif isinstance(error, RefusedError):
             raise error
         else:
-            reason = why(error)
+            killed = isinstance(error, KilledWorker)
+            reason = "every worker that tried it died" if killed else why(error)
             yield from ((item, reason) for item in batch.items)
         future.release()
         fill()
@@ -104,29 +103,3 @@ def check_there(client: Client, batch: Batch) -> None:
         RefusedError: one of them is unusable.
     """
     client.submit(check_sources, batch, pure=False).result()
-
-
-def alone(batch: Batch, item: Item) -> Batch:
-    """Make a batch of one item."""
-    return Batch(batch.judge, batch.sources, batch.source_files, [item])
-
-
-def why(error: BaseException | None) -> str:
-    """Say why a batch came back without verdicts."""
-    if isinstance(error, KilledWorker):
-        return "every worker that tried it died"
-    return f"the worker failed: {type(error).__name__}: {error}"
-
-
-def in_this_process(batches: Iterator[Batch], grade: Callable = grade_batch) -> Iterator[Result]:
-    """Grade batches here, one after the other."""
-    for batch in batches:
-        for item in batch.items:
-            try:
-                verdicts = grade(alone(batch, item))[item.student]
-            except RefusedError:
-                raise
-            except Exception as error:
-                yield item, why(error)
-            else:
-                yield item, verdicts

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from autograder.batch import dask_run, files, keys, submissions, work
+from autograder.batch import files, keys, submissions, work
 from autograder.batch.course import Course, Source, Submission
 from autograder.batch.errors import RefusedError, UngradableError
 from autograder.batch.ledger import Graded, Ledger, Record
@@ -107,6 +107,8 @@ class Run:
                 return self.report
             progress(0, 0, len(todo))
             jobs = jobs or os.cpu_count() or 1
+            if scheduler or jobs > 1:
+                from autograder.batch import dask_run  # a quarter of a second, not always needed
             size = max(1, min(BATCH, math.ceil(len(todo) / (2 * jobs))))
             with ExitStack() as stack:
                 batches = self._batches(todo, size)
@@ -120,7 +122,7 @@ class Run:
                 if scheduler or jobs > 1:
                     results = dask_run.stream(client, batches)
                 else:
-                    results = dask_run.in_this_process(batches)
+                    results = work.in_this_process(batches)
                 self._collect(results, len(todo), progress)
         return self.report
 

@@ -95,6 +95,7 @@ class Batch:
 
 
 Verdicts = dict[str, dict[str, Any]]  # notebook -> fields of its Verdict
+Result = tuple[Item, Verdicts | str]  # what came of an item: verdicts, or why there are none
 
 _judges: dict[bytes, Judge] = {}  # one a process, started when it is first needed
 
@@ -148,3 +149,27 @@ def close() -> None:
     while _judges:
         _, judge = _judges.popitem()
         judge.close()
+
+
+def alone(batch: Batch, item: Item) -> Batch:
+    """Make a batch of one item."""
+    return Batch(batch.judge, batch.sources, batch.source_files, [item])
+
+
+def why(error: BaseException | None) -> str:
+    """Say why a batch came back without verdicts."""
+    return f"the worker failed: {type(error).__name__}: {error}"
+
+
+def in_this_process(batches: Iterator[Batch], grade: Callable = grade_batch) -> Iterator[Result]:
+    """Grade batches here, one after the other."""
+    for batch in batches:
+        for item in batch.items:
+            try:
+                verdicts = grade(alone(batch, item))[item.student]
+            except RefusedError:
+                raise
+            except Exception as error:
+                yield item, why(error)
+            else:
+                yield item, verdicts

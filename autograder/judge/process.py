@@ -23,14 +23,20 @@ _ERRORS: dict[str, type[Exception]] = {
 _ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"
 )
-
-
+# jsonschema looks for this parser of web addresses, for a check that no notebook needs. To load it
+# takes longer than all the rest.
+_PROGRAM = """\
+import sys
+sys.modules["rfc3987_syntax"] = None
+from autograder.judge.__main__ import main
+sys.exit(main())
+"""
 # Memory for arrays is used again rather than given back and zeroed anew each time.
 _KEPT_MEMORY = {"MALLOC_MMAP_THRESHOLD_": f"{1 << 27}", "MALLOC_TRIM_THRESHOLD_": f"{1 << 28}"}
 
 
 class JudgeProcess:
-    """Grades through `python -m autograder.judge`. A context manager.
+    """Grades through `autograder.judge.__main__`. A context manager.
 
     A judge that ends, or takes much longer than the limits allow, costs the one submission that
     it was at: the verdict then says that it failed, and the next one gets a new judge.
@@ -109,7 +115,7 @@ class JudgeProcess:
         if self.process is None or self.process.poll() is not None:
             self.close()
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "autograder.judge"],
+                [sys.executable, "-c", _PROGRAM],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 env=os.environ | _ONE_THREAD | _KEPT_MEMORY,
