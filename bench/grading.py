@@ -200,11 +200,12 @@ def kill(folder: Path, options: argparse.Namespace, bar: tqdm) -> list[str]:
     for number in range(options.kills):
         bar.set_description(f"kill {number + 1}")
         process = courses.start(course, command)
-        # A run that lives to the start of its judges and a few batches: so that they get on.
-        time.sleep(rng.uniform(0.3, 1.0) * max(2.0, 1.5 * whole.seconds / options.kills + 2.0))
+        if number % 4:  # three in four are killed while they grade, the others at any moment
+            wait_for_more(process, course, counts[-1])
+        time.sleep(rng.uniform(0, 1.5) * whole.seconds / options.kills)
         victim = rng.choice(["run", "group", "any"])
         shoot(process, victim, rng)
-        counts.append(len({student for student, _, _ in graded_so_far(course)}))
+        counts.append(graded_so_far(course))
         bar.update()
     courses.run(course, command)
     wrong = []
@@ -219,9 +220,15 @@ def kill(folder: Path, options: argparse.Namespace, bar: tqdm) -> list[str]:
     return wrong
 
 
-def graded_so_far(course: Path) -> list[tuple]:
-    """The marks of those who are graded."""
-    return [row for row in courses.grades(course) if row[2] is not None]
+def graded_so_far(course: Path) -> int:
+    """How many students are graded."""
+    return len({student for student, _, score in courses.grades(course) if score is not None})
+
+
+def wait_for_more(process: subprocess.Popen, course: Path, graded: int) -> None:
+    """Wait until a run has graded more than so many students, or has ended."""
+    while process.poll() is None and graded_so_far(course) <= graded:
+        time.sleep(0.2)
 
 
 def shoot(process: subprocess.Popen, victim: str, rng: random.Random) -> None:
