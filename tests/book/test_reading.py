@@ -109,6 +109,30 @@ def test_every_internal_link_leads_somewhere(site, soup):
     assert broken == []
 
 
+TOP = "Math.round(document.querySelector(location.hash).getBoundingClientRect().top)"
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_an_address_with_a_section_leads_to_it(browser, address, width):
+    context = browser.new_context(viewport={"width": width, "height": 900}, reduced_motion="reduce")
+    page = context.new_page()
+    page.goto(f"{address}/{CHAPTER_4}.html#build-it-in-pytorch")
+    page.wait_for_function(f"0 <= {TOP} && {TOP} < 200")
+    context.close()
+
+
+def test_the_list_of_sections_leads_to_each(browser, address):
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
+    page = context.new_page()
+    page.goto(f"{address}/{CHAPTER_4}.html")
+    links = page.locator(".toc-h2 > a.nav-link:visible")
+    assert links.count() >= 7
+    for number in (5, 1, 3):  # below, above, between
+        links.nth(number).click()
+        page.wait_for_function(f"location.hash && 0 <= {TOP} && {TOP} < 200")
+    context.close()
+
+
 def test_references_show_the_number_of_what_they_lead_to(soup):
     """(4.12) leads to the equation that carries (4.12), Fig. 4.3 to the figure of that name."""
     equations = figures = 0
