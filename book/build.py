@@ -79,6 +79,7 @@ def execute_changed(lessons: list[Path]) -> None:
     print(f"Lessons: {len(lessons)}, to execute: {len(changed)}", flush=True)
     failures = {}
     os.environ.update(ONE_THREAD)
+    os.environ.pop("MPLBACKEND", None)  # set to anything else, figures would not be in the page
     with ThreadPoolExecutor(max_workers=2) as pool:
         running = {pool.submit(execute, page): page for page in changed}
         for done, future in enumerate(as_completed(running), 1):

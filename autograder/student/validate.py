@@ -16,7 +16,7 @@ import sys
 import traceback
 import warnings
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,9 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UnreadableError as error:
         print(f"{path}: {error}", file=sys.stderr)
         return 1
-    os.environ.setdefault("MPLBACKEND", "Agg")  # no windows
-    with contextlib.chdir(path.resolve().parent):
-        sys.path.insert(0, "")  # modules beside the notebook
+    with beside(path):
         findings = [*misplaced(notebook), *run(notebook)]
     for finding in findings:
         print(line(finding, colour=sys.stdout.isatty()))
@@ -62,6 +60,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{counts[UNWRITTEN]} answers are not written yet.", end=" ")
     print("Hidden tests run when your work is graded.")
     return int(counts[PASSED] < len(findings))
+
+
+@contextlib.contextmanager
+def beside(path: Path) -> Iterator[None]:
+    """Work in a notebook's folder, with the modules there and without windows; then as before."""
+    modules, variables = list(sys.path), dict(os.environ)
+    sys.path.insert(0, "")
+    os.environ.setdefault("MPLBACKEND", "Agg")
+    try:
+        with contextlib.chdir(path.resolve().parent):
+            yield
+    finally:
+        sys.path[:] = modules
+        os.environ.clear()
+        os.environ.update(variables)
 
 
 def read(path: Path) -> Mapping[str, Any]:

@@ -1,5 +1,6 @@
 """The student's own check: what passes, what fails and why, what is missing."""
 
+import os
 import subprocess
 import sys
 
@@ -111,3 +112,9 @@ def test_it_runs_without_nbgrader_and_without_a_kernel(notebook):
     assert done.returncode == 0, done.stderr
     for name in ("nbgrader", "nbformat", "IPython", "jupyter_client"):
         assert f"'{name}'" not in done.stdout
+
+
+def test_it_leaves_the_process_as_it_was(notebook):
+    before = dict(os.environ), list(sys.path), os.getcwd()
+    main([notebook()])
+    assert (dict(os.environ), list(sys.path), os.getcwd()) == before
