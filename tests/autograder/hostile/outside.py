@@ -561,7 +561,8 @@ for number in (1, 2):
     except OSError as error:
         pass
 """,
-        Off.LIMITS,
+        None,
+        why="how much gets through before the process ends is up to the scheduler",
     ),
     leaves(
         "a full disk",

@@ -257,7 +257,8 @@ def test_does_harm_with_its_protection_off(attack, scene, request):
     grade = without(attack.off, scene, request, patience=2 if attack.kind == "endless" else 10)
     before = harm.below()
     try:
-        assert scene.harms(attack, grade, patience=15) != []
+        # On a busy machine an attack may need more than one try to succeed.
+        assert any(scene.harms(attack, grade, patience=15) for _ in range(3))
     finally:
         scene.clean(before)
 
