@@ -5,7 +5,6 @@ import pickle
 import subprocess
 import sys
 import threading
-from types import TracebackType
 from typing import Any, Self
 
 from autograder.judge.errors import SourceError
@@ -51,12 +50,7 @@ class JudgeProcess:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def grade(self, job: Job) -> Verdict:

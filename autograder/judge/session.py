@@ -27,6 +27,7 @@ from autograder.judge.errors import (
     mark,
 )
 from autograder.judge.proxies import Proxy, handle_of, make_proxy, session_of
+from autograder.sandbox import StudentError
 from autograder.sandbox.agent import NONCE
 from autograder.sandbox.wire import (
     Handle,
@@ -240,8 +241,6 @@ class Session:
         Raises:
             StudentGone: none came, or one that can't be used.
         """
-        from autograder.sandbox import StudentError
-
         nonce = secrets.token_bytes(NONCE)
         left = self.ends - time.monotonic()
         if left <= 0:

@@ -501,7 +501,7 @@ def test_a_timer_in_the_middle_of_a_word_with_the_server_harms_nobody(judge, gra
         monkeypatch.setattr(Sandbox, "_exactly", real)
         raise CellTimeout
 
-    verdict = grade(F, "f(1)")
+    grade(F, "f(1)")
     monkeypatch.setattr(Sandbox, "_exactly", interrupted)
     with contextlib.suppress(CellTimeout):
         grade(F, "f(1)")
