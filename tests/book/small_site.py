@@ -6,6 +6,20 @@ from pathlib import Path
 
 BOOK = Path(__file__).parents[2] / "book"
 
+# How a page that holds code begins.
+HEADER = """\
+---
+jupytext:
+  text_representation:
+    extension: .md
+    format_name: myst
+kernelspec:
+  display_name: Python 3
+  language: python
+  name: python3
+---
+"""
+
 CONFIG = {
     "nb_execution_mode": "off",
     "html_theme": "sphinx_book_theme",

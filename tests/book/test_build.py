@@ -8,22 +8,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from small_site import HEADER
 
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
-LESSON = """\
----
-jupytext:
-  text_representation:
-    extension: .md
-    format_name: myst
-kernelspec:
-  display_name: Python 3
-  language: python
-  name: python3
----
-
+LESSON = (
+    HEADER
+    + """
 # {title}
 
 Math: $h_t$.
@@ -32,6 +24,7 @@ Math: $h_t$.
 {code}
 ```
 """
+)
 TOC = """\
 format: jb-book
 root: book/home

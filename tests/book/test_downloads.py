@@ -13,6 +13,7 @@ import nbformat
 import pytest
 from bs4 import BeautifulSoup
 from markdown_it import MarkdownIt
+from small_site import HEADER
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "book"))
@@ -34,18 +35,9 @@ nb_execution_mode = "off"
 myst_enable_extensions = ["colon_fence", "dollarmath"]
 """
 
-PAGE = """\
----
-jupytext:
-  text_representation:
-    extension: .md
-    format_name: myst
-kernelspec:
-  display_name: Python 3
-  language: python
-  name: python3
----
-
+PAGE = (
+    HEADER
+    + """
 # A *title*
 
 Prices are 3 \\$ or a\\*b_c\\_d; see [the other page](other.md), {eq}`tiny-sum` and <https://example.org>.
@@ -108,6 +100,7 @@ Because.
 An answer.
 :::
 """
+)
 
 
 class Tiny(NamedTuple):
