@@ -37,7 +37,7 @@ def main(arguments: list[str]) -> int:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--students", type=int, default=100, help="in each class (default 100)")
+    parser.add_argument("--students", type=int, default=200, help="in each class (default 200)")
     parser.add_argument("--repeats", type=int, default=3, help="of each engine (default 3)")
     parser.add_argument("--large", type=int, default=2000, help="students for the memory's growth")
     parser.add_argument("--kills", type=int, default=20, help="kills of a run of 200 students")

@@ -5,12 +5,14 @@ import pickle
 import sys
 
 from autograder.judge import Job, Judge, SourceError, check_source
+from autograder.judge.processor import take_one_processor
 from autograder.sandbox import SandboxError
 from autograder.sandbox.channel import receive_frame, send_frame
 
 
 def main() -> int:
     """Serve until standard input ends."""
+    processor = take_one_processor()  # ours until the end
     # Tests print: what they print must not get between the frames.
     answers = os.dup(1)
     os.dup2(2, 1)
@@ -24,7 +26,7 @@ def main() -> int:
             try:
                 request = pickle.loads(receive_frame(jobs))
             except EOFError:
-                return 0
+                break
             try:
                 if "check" in request:
                     source, files = request["check"]
@@ -39,6 +41,9 @@ def main() -> int:
             except Exception as error:
                 answer = ("error", ("SandboxError", f"{type(error).__name__}: {error}"))
             send_frame(answers, pickle.dumps(answer))
+    if processor is not None:
+        processor.close()
+    return 0
 
 
 _KNOWN = ("SourceError", "NoIsolationError", "SandboxError")

@@ -155,7 +155,7 @@ def written(source: NotebookNode, cells: list[NotebookNode]) -> str:
         if cell.get("id") in taken or not cell.get("id"):
             cell["id"] = f"cell-{number}"
         taken.add(cell["id"])
-    return json.dumps(notebook, ensure_ascii=False, indent=1) + "\n"
+    return json.dumps(notebook, ensure_ascii=False)
 
 
 def check_source(text: str, files: Mapping[str, bytes], judge: "Judge | None" = None) -> None:

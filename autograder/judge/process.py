@@ -31,7 +31,11 @@ from autograder.judge.__main__ import main
 sys.exit(main())
 """
 # Memory for arrays is used again rather than given back and zeroed anew each time.
-_KEPT_MEMORY = {"MALLOC_MMAP_THRESHOLD_": f"{1 << 27}", "MALLOC_TRIM_THRESHOLD_": f"{1 << 28}"}
+_KEPT_MEMORY = {
+    "MALLOC_MMAP_THRESHOLD_": f"{1 << 27}",
+    "MALLOC_TRIM_THRESHOLD_": f"{1 << 28}",
+    "MALLOC_TOP_PAD_": f"{1 << 22}",
+}
 
 
 class JudgeProcess:

@@ -3,6 +3,7 @@
 import builtins
 import collections
 import contextlib
+import ctypes
 import functools
 import io
 import keyword
@@ -48,6 +49,7 @@ MAX_RESTARTS = 8
 MAX_PRINTED = 200_000  # characters, of one answer
 CELL_ANSWERS = 2  # all answers to one cell, in multiples of the largest answer
 _MISSING = object()
+_MT19937_SIZE = 625 * 4  # bytes: 624 words and the place among them
 _DEFAULT_ERRORS = {"divide": "warn", "over": "warn", "under": "ignore", "invalid": "warn"}
 
 
@@ -226,11 +228,10 @@ class Session:
         if self.known_random is None or state == self.known_random:
             return
         self.known_random = state
-        np_state, py_state, torch_state = state
-        kind, key, *rest = np_state
+        _, py_state, torch_state = state
         self.request(
             "random",
-            (kind, np.frombuffer(key, np.uint32).copy(), *rest),
+            np.random.get_state(),
             py_state,
             None if torch_state is None else np.frombuffer(torch_state, np.uint8).copy(),
         )
@@ -246,7 +247,7 @@ class Session:
         if left <= 0:
             raise self.lose("the time for the whole submission is used up")
         try:
-            frame = self.process.ask(nonce + body, timeout=min(self.limits.call_s, left))
+            frame = self.process.ask(nonce, body, timeout=min(self.limits.call_s, left))
         except StudentError as error:
             raise self.lose(str(error)) from None
         except BaseException:  # the cell's timer: the line is in the middle of a frame
@@ -258,7 +259,9 @@ class Session:
         if frame[:NONCE] != nonce:
             raise self.lose("it sent an answer that nobody had asked for")
         try:
-            answer = decode(frame[NONCE:], self.wire_limits, memo, convert=self.from_wire)
+            answer = decode(
+                memoryview(frame)[NONCE:], self.wire_limits, memo, convert=self.from_wire
+            )
             return check_answer(answer)
         except WireError as error:
             raise self.lose(f"it sent an answer that can't be read: {error}") from None
@@ -468,10 +471,17 @@ class Session:
 
 def random_state() -> tuple[Any, Any, Any]:
     """The states of the global random generators, in a form that can be compared."""
-    kind, key, *rest = np.random.get_state()
     torch = sys.modules.get("torch")
     torch_state = None if torch is None else torch.get_rng_state().numpy().tobytes()
-    return (kind, key.tobytes(), *rest), random.getstate(), torch_state
+    return np_random_state(), random.getstate(), torch_state
+
+
+def np_random_state() -> Any:
+    """The state of NumPy's global generator. `get_state` is slow, and asked at every call."""
+    bits = np.random.get_bit_generator()
+    if type(bits) is np.random.MT19937:
+        return ctypes.string_at(bits.ctypes.state_address, _MT19937_SIZE)
+    return repr(bits.state)
 
 
 @functools.lru_cache(maxsize=512)

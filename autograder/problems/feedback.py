@@ -59,26 +59,27 @@ class Reply:
 
 
 def call(function: Callable, arguments: Mapping[str, Any]) -> Reply:
-    """Call a student's function on copies of the arguments, by position, quietly.
+    """Call a student's function on copies of the arguments, by position.
 
-    Under nbgrader anything on stderr costs a cell all its marks, and a right answer may well
-    overflow on purpose: so warnings are off and whatever the student's code prints is dropped.
     KeyboardInterrupt, nbgrader's way to end a cell that takes too long, passes through.
     """
     copies = {k: v.copy() if isinstance(v, np.ndarray) else v for k, v in arguments.items()}
     value, error = None, None
-    with quiet():
-        try:
-            value = function(*copies.values())
-        except (Exception, SystemExit) as raised:
-            error = describe_error(raised)
+    try:
+        value = function(*copies.values())
+    except (Exception, SystemExit) as raised:
+        error = describe_error(raised)
     changed = tuple(k for k, v in arguments.items() if not np.array_equal(v, copies[k]))
     return Reply(value, error, changed)
 
 
 @contextlib.contextmanager
 def quiet():
-    """Silence printing, warnings, floating-point errors and logging; restore all afterwards."""
+    """Silence printing, warnings, floating-point errors and logging; restore all afterwards.
+
+    Under nbgrader anything on stderr costs a cell all its marks, and a right answer may well
+    overflow on purpose; so may the comparison with huge wrong numbers.
+    """
     disabled = logging.root.manager.disable
     with (
         contextlib.redirect_stdout(io.StringIO()),
@@ -128,15 +129,14 @@ def grade(
     """
     wrong: dict[tuple[str, str], str] = {}  # (output, group) -> what is wrong in its first bad case
     changed: dict[str, None] = {}
-    for case in cases:
-        reply = call(function, case.arguments)
-        changed.update(dict.fromkeys(reply.changed))
-        with (
-            quiet()
-        ):  # comparing huge wrong numbers overflows too, and must not cost the right ones
+    with quiet():
+        for case in cases:
+            reply = call(function, case.arguments)
+            changed.update(dict.fromkeys(reply.changed))
             for output in outputs:
                 if case.group in output.points and (output.name, case.group) not in wrong:
-                    trouble = find_trouble(reply, output, case, unpack)
+                    with np.errstate(all="ignore"):  # whatever the student's code has set
+                        trouble = find_trouble(reply, output, case, unpack)
                     if trouble:
                         wrong[output.name, case.group] = f"({case.description}): {trouble}"
 

@@ -46,7 +46,7 @@ _FUNCTIONS = (
 _MISSING = object()
 
 
-def serve(receive: Callable[[], bytes], send: Callable[[bytes], None]) -> None:
+def serve(receive: Callable[[], bytearray], send: Callable[..., None]) -> None:
     """Answer the judge's requests until it hangs up."""
     Agent(receive, send).serve()
 
@@ -97,7 +97,7 @@ class JudgeRaised(Exception):  # noqa: N818 (raised into the student's code, nev
 class Agent:
     """One submission's process."""
 
-    def __init__(self, receive: Callable[[], bytes], send: Callable[[bytes], None]) -> None:
+    def __init__(self, receive: Callable[[], bytearray], send: Callable[..., None]) -> None:
         self.receive, self.send = receive, send
         self.nonce = b""
         self.generators: list[tuple[Any, dict]] = []
@@ -153,9 +153,9 @@ class Agent:
 
     # Requests and answers
 
-    def handle(self, frame: bytes) -> None:
+    def handle(self, frame: bytearray) -> None:
         """Carry out one request and send the answer."""
-        self.nonce, body = frame[:NONCE], frame[NONCE:]
+        self.nonce, body = bytes(frame[:NONCE]), memoryview(frame)[NONCE:]
         memo = Memo()
         try:
             operation, *arguments = decode(body, memo=memo, grow=True, convert=self.from_wire)
@@ -164,9 +164,9 @@ class Agent:
             answer = ("refused", f"an argument could not be sent: {error}")
         except BaseException as error:  # whatever the student's code raises
             answer = ("raised", self.describe(error))
-        self.send(self.nonce + self.packed(answer, memo, body))
+        self.send(self.nonce, self.packed(answer, memo, body))
 
-    def packed(self, answer: tuple[str, Any], memo: Memo, body: bytes) -> bytes:
+    def packed(self, answer: tuple[str, Any], memo: Memo, body: memoryview) -> bytes:
         """An answer as bytes, with the arguments that changed and all that was printed."""
         status, value = answer
         try:
@@ -200,10 +200,10 @@ class Agent:
         """Call a function of the judge from within a request, and serve what it asks meanwhile."""
         rest = ([], self.take_printed(), self.take_warned())
         request = ("callback", (number, arguments, keywords), *rest)
-        self.send(self.nonce + encode(request, convert=self.to_wire))
+        self.send(self.nonce, encode(request, convert=self.to_wire))
         while True:
             frame = self.receive()
-            nonce, body = frame[:NONCE], frame[NONCE:]
+            nonce, body = bytes(frame[:NONCE]), memoryview(frame)[NONCE:]
             operation, *content = decode(body, convert=self.from_wire)
             if operation == "returned":
                 self.nonce = nonce

@@ -53,6 +53,7 @@ _COMMAND = (
     "import sys; sys.path.insert(0, sys.stdin.readline()[:-1]); "
     "from autograder.sandbox.server import main; main(*map(int, sys.argv[1:]))"
 )
+_SMALL = 1 << 16  # bytes: an answer up to this size is taken in one piece
 _CUT = "\n… (cut: it printed more than is kept)\n"
 
 
@@ -248,15 +249,17 @@ class StudentProcess:
         parts = [f"{len(files)}".encode()]
         for name, content in files.items():
             parts += [name.encode(), content]
-        framed = b"".join(channel.HEADER.pack(len(part)) + part for part in parts)
-        trouble = self._exchange(framed, _START_S)
+        frames = [piece for part in parts for piece in channel.unsent_frame(part)]
+        trouble = self._exchange([memoryview(b"".join(frames))], _START_S)
         if trouble:
             reason = f"the process didn't come up: {trouble.decode(errors='replace')}"
             self.close()
             raise StudentDiedError(reason)
 
-    def ask(self, request: bytes, timeout: float | None = None) -> bytes:
-        """Send a request and wait for its answer; without a `timeout`, for `limits.call_s`.
+    def ask(self, *request: bytes, timeout: float | None = None) -> bytearray:
+        """Send a request, in one or more pieces, and wait for its answer.
+
+        Without a `timeout` it waits for `limits.call_s`.
 
         Raises:
             StudentDiedError: the process has ended, or ends before it answers.
@@ -266,17 +269,17 @@ class StudentProcess:
         """
         if not self.alive:
             raise StudentDiedError("the process has ended")
-        framed = channel.HEADER.pack(len(request)) + request
         wait = self._sandbox.limits.call_s if timeout is None else timeout
-        return self._exchange(framed, wait)
+        return self._exchange(channel.unsent_frame(*request), wait)
 
-    def _exchange(self, request: bytes, timeout: float) -> bytes:
+    def _exchange(self, unsent: list[memoryview], timeout: float) -> bytearray:
         limits = self._sandbox.limits
         end = min(time.monotonic() + timeout, self._deadline)
         self._refuse_what_came_unasked()
-        unsent = memoryview(request)
         answer = bytearray()
         size = None
+        unsent = self._send(unsent)
+        self._poll.register(self._line, select.POLLIN | (select.POLLOUT if unsent else 0))
         while size is None or len(answer) < size:
             left = end - time.monotonic()
             if left <= 0:
@@ -286,19 +289,20 @@ class StudentProcess:
                     f"{limits.wall_s:g} s that a submission may take" if whole else f"{timeout:g} s"
                 )
                 raise StudentTimeoutError(f"no answer within the {what}")
-            events = select.POLLIN | (select.POLLOUT if unsent else 0)
-            self._poll.register(self._line, events)
             ready = dict(self._poll.poll(left * 1000))
             if ready.get(self._output):
                 self._drain()
             state = ready.get(self._line.fileno(), 0)
+            if state & select.POLLOUT and unsent:
+                unsent = self._send(unsent)
+                if not unsent:
+                    self._poll.register(self._line, select.POLLIN)
+            if not state & (select.POLLIN | select.POLLHUP | select.POLLERR):
+                continue
+            # The whole of a small answer at once; of a large one no more than it announced.
+            wanted = _SMALL if size is None else min(size - len(answer), channel.CHUNK)
             try:
-                if state & select.POLLOUT and unsent:
-                    unsent = unsent[self._line.send(unsent[: channel.CHUNK]) :]
-                if not state & (select.POLLIN | select.POLLHUP | select.POLLERR):
-                    continue
-                wanted = channel.HEADER.size if size is None else size
-                piece = self._line.recv(min(wanted - len(answer), channel.CHUNK))
+                piece = self._line.recv(wanted)
             except BlockingIOError:
                 continue
             except OSError:
@@ -306,19 +310,30 @@ class StudentProcess:
             if not piece:
                 raise self._died(begun=size is not None or bool(answer))
             answer += piece
-            if size is None and len(answer) == channel.HEADER.size:
-                (size,) = channel.HEADER.unpack(answer)
-                answer.clear()
+            if size is None and len(answer) >= channel.HEADER.size:
+                (size,) = channel.HEADER.unpack_from(answer)
+                del answer[: channel.HEADER.size]
                 if size > limits.answer:
                     self._end()
                     raise AnswerError(
                         f"an answer of {size} bytes; at most {limits.answer} are taken"
                     )
-        self._drain()
+        if len(answer) > size:
+            self._end()
+            raise AnswerError("it sent more than an answer")
         if unsent:
             self._end()
             raise AnswerError("it answered before it had the whole question")
-        return bytes(answer)
+        return answer
+
+    def _send(self, unsent: list[memoryview]) -> list[memoryview]:
+        """Send what the line takes now; what is left. That nobody reads any more is found later."""
+        try:
+            while unsent:
+                unsent = channel.rest(unsent, self._line.sendmsg(unsent))
+        except OSError:
+            pass
+        return unsent
 
     def _refuse_what_came_unasked(self) -> None:
         try:
@@ -419,6 +434,7 @@ def _environment() -> dict[str, str]:
         # Memory for arrays is used again rather than given back and zeroed anew each time.
         "MALLOC_MMAP_THRESHOLD_": f"{1 << 27}",
         "MALLOC_TRIM_THRESHOLD_": f"{1 << 28}",
+        "MALLOC_TOP_PAD_": f"{1 << 22}",
         "PATH": "/usr/bin:/bin",
         "LC_ALL": "C.UTF-8",
         "MPLBACKEND": "Agg",

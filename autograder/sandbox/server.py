@@ -444,14 +444,14 @@ class _Server:
     def _serve_agent(self) -> int:
         streams = (sys.stdout, sys.stderr)
 
-        def receive() -> bytes:
+        def receive() -> bytearray:
             return channel.receive_frame(_LINE)
 
-        def send(answer: bytes) -> None:
+        def send(*answer: bytes) -> None:
             for stream in streams:
                 with contextlib.suppress(Exception):
                     stream.flush()
-            channel.send_frame(_LINE, answer)
+            channel.send_frame(_LINE, *answer)
 
         try:
             self._serve(receive, send)

@@ -95,6 +95,7 @@ _COUNT = struct.Struct("<cI")
 _ONE_INT, _ONE_FLOAT, _TWO_FLOATS = struct.Struct("<q"), struct.Struct("<d"), struct.Struct("<dd")
 _ONE_COUNT = struct.Struct("<I")
 _MAX_INT_BYTES = 1 << 17
+_LARGE = 1 << 16  # bytes
 _F_ORDER, _READ_ONLY, _TENSOR, _REQUIRES_GRAD = 1, 2, 4, 8
 _KINDS = frozenset("biufcSUMm")
 _DTYPE = re.compile(
@@ -156,7 +157,7 @@ def encode(
 
 class _Writer:
     def __init__(self, memo: Memo | None, grow: bool, convert: CONVERT | None, limits: WireLimits):
-        self.parts: list[bytes] = []
+        self.parts: list[bytes | memoryview] = []
         self.memo, self.grow, self.convert = memo, grow, convert
         self.left, self.room = limits.items, limits.size
 
@@ -276,7 +277,7 @@ class _Writer:
         head = struct.pack(
             f"<cBB{len(code)}sB{len(shape)}Q", b"a", flags, len(code), code, len(shape), *shape
         )
-        self.parts += (head, value.tobytes("A"))
+        self.parts += (head, contents(value))
         return None
 
     def scalar(self, value: np.generic, depth: int) -> None:
@@ -330,6 +331,13 @@ class _Writer:
         raise WireError(f"it holds a value of type {type(value).__name__}")
 
 
+def contents(array: np.ndarray) -> bytes | memoryview:
+    """The entries of an array as bytes in its own order; those of a large one are not copied."""
+    if array.nbytes < _LARGE or array.dtype.kind not in "biufc" or not array.flags.c_contiguous:
+        return array.tobytes("A")
+    return array.reshape(-1).view(np.uint8).data
+
+
 _WRITERS: dict[type, Callable[[_Writer, Any, int], None]] = {
     type(None): _Writer.none,
     bool: _Writer.boolean,
@@ -359,7 +367,7 @@ _WRITERS: dict[type, Callable[[_Writer, Any, int], None]] = {
 
 
 def decode(
-    data: bytes,
+    data: bytes | memoryview,
     limits: WireLimits = WireLimits(),
     memo: Memo | None = None,
     *,
@@ -393,7 +401,7 @@ def decode(
 class _Reader:
     def __init__(
         self,
-        data: bytes,
+        data: bytes | memoryview,
         limits: WireLimits,
         memo: Memo | None,
         grow: bool,
@@ -427,7 +435,7 @@ class _Reader:
         if end > len(self.data):
             raise WireError("the message ends too early")
         self.charge(size + 64)
-        taken = self.data[self.at : end]
+        taken = bytes(self.data[self.at : end])
         self.at = end
         return taken
 
@@ -567,7 +575,7 @@ class _Reader:
         return slice(*self.three(depth))
 
     def code(self, size: int) -> np.dtype:
-        code = self.data[self.at : self.at + size]
+        code = bytes(self.data[self.at : self.at + size])
         self.at += size
         if not code.isascii():
             raise WireError("the message holds a dtype that is none")
@@ -708,7 +716,7 @@ _READERS: dict[int, Callable[[_Reader, int], Any]] = {
 }
 
 
-def changes(memo: Memo, data: bytes) -> list[tuple[int, Any]]:
+def changes(memo: Memo, data: bytes | memoryview) -> list[tuple[int, Any]]:
     """The objects of a decoded request that have changed since, each with what it holds now.
 
     `data` is the message that they were decoded from.
@@ -717,7 +725,7 @@ def changes(memo: Memo, data: bytes) -> list[tuple[int, Any]]:
     for number, (value, before) in enumerate(zip(memo.objects, memo.before, strict=True)):
         if isinstance(value, np.ndarray):
             start, end = before
-            if value.flags.writeable and value.tobytes("A") != data[start:end]:
+            if value.flags.writeable and value.tobytes("A") != bytes(data[start:end]):
                 changed.append((number, value.view()))
         elif isinstance(value, bytearray):
             if value != before:

@@ -14,6 +14,7 @@ from autograder.problems.feedback import (
     call,
     difference,
     grade,
+    quiet,
 )
 
 WANT = np.arange(1.0, 13.0).reshape(3, 4) / 7
@@ -83,7 +84,7 @@ def test_steps_and_samples_are_named(bad, words):
     assert words in difference(got, want, ("step", "sample"))
 
 
-def test_call_is_silent_and_restores_everything(capsys):
+def test_quiet_silences_a_call_and_restores_everything(capsys):
     def noisy(a):
         print("out")
         print("err", file=sys.stderr)
@@ -96,7 +97,8 @@ def test_call_is_silent_and_restores_everything(capsys):
     handler = logging.StreamHandler(sys.stderr)
     logging.root.addHandler(handler)
     try:
-        reply = call(noisy, {"a": np.ones(2)})
+        with quiet():
+            reply = call(noisy, {"a": np.ones(2)})
     finally:
         logging.root.removeHandler(handler)
     assert reply.error is None
