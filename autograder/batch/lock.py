@@ -22,15 +22,19 @@ def only_grader(root: Path, assignment: str) -> Iterator[None]:
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o664)
     except OSError as error:
         raise RefusedError(f"{path} can't be written: {error.strerror}") from error
-    with open(handle, "r+") as file:
+    try:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            holder = file.read().strip() or "another process"
+            holder = os.read(handle, 1000).decode(errors="replace") or "another process"
             raise RefusedError(
                 f"'{assignment}' is being graded already, by {holder}; wait for it or stop it"
             ) from error
-        file.truncate(0)
-        file.write(f"process {os.getpid()} on {socket.gethostname()}")
-        file.flush()
+        try:
+            os.ftruncate(handle, 0)
+            os.write(handle, f"process {os.getpid()} on {socket.gethostname()}".encode())
+        except OSError as error:
+            raise RefusedError(f"{path} can't be written: {error.strerror}") from error
         yield
+    finally:
+        os.close(handle)

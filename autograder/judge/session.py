@@ -69,7 +69,7 @@ class Session:
         packages: tuple[str, ...] | None,
     ) -> None:
         self.open_process, self.limits, self.packages = open_process, limits, packages
-        self.wire_limits = WireLimits(size=limits.answer)
+        self.wire_limits = WireLimits(size=limits.answer, memory=3 * limits.answer)
         self.history: list[tuple[str, str]] = []
         self.skipped: set[str] = set()
         self.flags: list[str] = []
@@ -129,11 +129,17 @@ class Session:
                 for source, filename in self.history:
                     if filename not in self.skipped:
                         self.running = filename
+                        # What it prints, and warns of, was shown when it ran first.
+                        nowhere = io.StringIO()
                         with (
-                            contextlib.redirect_stdout(io.StringIO()),
+                            contextlib.redirect_stdout(nowhere),
+                            contextlib.redirect_stderr(nowhere),
+                            warnings.catch_warnings(),
                             contextlib.suppress(Exception),
                         ):
+                            warnings.simplefilter("ignore")
                             self.request("run", source, filename, False)
+                self.output()
                 self.flags.append("The process that runs the student's code was restarted.")
             except StudentGone:
                 self.skipped.add(self.running)

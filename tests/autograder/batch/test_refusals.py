@@ -3,7 +3,12 @@
 import errno
 import json
 import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 
+import drive
 import pytest
 from fake_judge import FakeJudge
 
@@ -157,6 +162,66 @@ def test_a_full_disk_stops_the_run_but_loses_no_grade(course, monkeypatch):
     assert "the disk is full" in report.stopped
     assert sorted(course.record_names()) == ["ada", "cem"]
     assert course.grade().graded == ["bob"]
+
+
+# In a mount namespace of its own, which ends with it: grade on a disk with 40 kB left, and again
+# after making room. Both outcomes are kept.
+SMALL_DISK = """\
+set -e
+cp -a course start
+mount -t tmpfs -o size=1m,mode=755 tmpfs $DISK
+cp -a start${DISK#course}/. $DISK
+head -c 2m /dev/zero > $DISK/filler || true
+truncate -s -40K $DISK/filler
+cd course
+$PYTHON $DRIVE 1
+cp -a . ../full
+rm ../$DISK/filler
+$PYTHON $DRIVE 1
+cp -a . ../after
+"""
+APART = ["unshare", "--map-root-user", "--mount"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("disk", ["course/autograded", "course"])
+def test_on_a_disk_that_is_full_nothing_is_half_written_and_a_rerun_does_the_rest(
+    course, tmp_path, disk
+):
+    try_it = [*APART, "mount", "-t", "tmpfs", "tmpfs", str(tmp_path)]
+    if not shutil.which("unshare") or subprocess.run(try_it, capture_output=True).returncode:
+        pytest.skip("no disk can be mounted here: allow user namespaces, see `autograder doctor`")
+    everybody = [f"student{number:02}" for number in range(20)]
+    for name in everybody:
+        course.hand_in(name)
+    (course.folder / "autograded").mkdir()
+
+    done = subprocess.run(
+        [*APART, "sh", "-c", SMALL_DISK],
+        cwd=tmp_path,
+        env=course.environment
+        | {"DISK": disk, "PYTHON": sys.executable, "DRIVE": str(Path(drive.__file__))},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    first, second = map(json.loads, done.stdout.splitlines())
+    assert "disk is full" in first["stopped"]
+    assert "run the same command again for the rest" in first["stopped"]
+    assert second["stopped"] is None
+    assert sorted(first["graded"] + second["graded"]) == everybody
+    assert len(second["graded"]) > 0
+
+    full, after = (type(course)(tmp_path / name) for name in ("full", "after"))
+    assert sorted(full.record_names()) == sorted(first["graded"])
+    assert sorted(after.record_names()) == everybody
+    written = after.files()
+    assert written.keys() == {f"{n}/ps1/{f}" for n in everybody for f in ("data.csv", "ps1.ipynb")}
+    begun = {name: file for name, file in full.files().items() if name != "filler"}
+    whole = {name for name in written if name.split("/")[0] in {n.split("/")[0] for n in begun}}
+    assert begun.keys() == whole, "a folder is there as a whole or not at all"
+    assert begun.items() <= written.items(), "and what was there stays"
 
 
 def test_a_folder_is_replaced_as_a_whole_or_not_at_all(tmp_path, monkeypatch):

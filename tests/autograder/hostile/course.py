@@ -1,5 +1,6 @@
 """A small course for the catalogue: a source, submissions, and a course folder worth attacking."""
 
+import functools
 import json
 import secrets
 import sqlite3
@@ -75,6 +76,7 @@ def metadata(name: str, **role: object) -> dict:
     return {"nbgrader": {"grade": False, "solution": False, "locked": False, **cell, **role}}
 
 
+@functools.cache
 def source() -> str:
     """The instructor's version."""
     solutions = {**RIGHT, "oracle": f"def oracle():\n    return {SECRET!r}"}

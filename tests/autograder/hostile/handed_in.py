@@ -42,7 +42,7 @@ def a_hundred_points(notebook: dict) -> None:
 def tests_made_solutions(notebook: dict) -> None:
     for cell in graded(notebook):
         role(cell).update(solution=True, locked=False)
-        cell["source"] = "0"
+        cell["source"] = str(float(role(cell)["points"]))
 
 
 def tests_unlocked_and_not_graded(notebook: dict) -> None:
@@ -86,9 +86,12 @@ def every_cell_twice(notebook: dict) -> None:
 
 
 def answers_named_like_tests(notebook: dict) -> None:
+    tests = {role(cell)["grade_id"]: cell for cell in graded(notebook)}
     for cell in notebook["cells"]:
         if role(cell).get("solution"):
-            role(cell)["grade_id"] += "-test"
+            answer, test = role(cell), role(tests[role(cell)["grade_id"] + "-test"])
+            answer["grade_id"], test["grade_id"] = test["grade_id"], answer["grade_id"]
+            answer["points"] = test["points"]
 
 
 def setup_changed(notebook: dict) -> None:
@@ -138,20 +141,13 @@ EDITS = {
     "points of strange types": metadata_of_strange_types,
     "cells in reverse order": tests_before_answers,
 }
-# Believed or not, these by themselves win nothing where the tests come from the source; where the
-# submission's own tests are believed, they don't win either: they are there for the judge's sake.
-NOTHING_TO_WIN = {
-    "answers under the names of tests", "points of strange types",
-    "tests declared to be answers",
-}  # fmt: skip
 
 ATTACKS = [
     Attack(
         name,
         "forged notebooks",
-        None if name in NOTHING_TO_WIN else Off.SOURCE,
+        Off.SOURCE,
         edit=edit,
-        why="believing it wins nothing either; it must not stop the run",
     )
     for name, edit in EDITS.items()
 ]

@@ -397,7 +397,7 @@ HOOKS = [
     Attack(
         "marks printed and displayed while a test runs",
         "IPython hooks and display",
-        None,
+        OFF,
         {
             "double": """
             def double(x):
@@ -421,7 +421,6 @@ HOOKS = [
                 return -7.0
             """,
         },
-        why="stock nbgrader takes no score from print or display either: it must stay so",
     ),
     Attack(
         "a handler that runs at exit",
@@ -445,9 +444,9 @@ HOOKS = [
 ]
 
 
-def search(name: str, oracle: str, off: Off | None = OFF, why: str = "") -> Attack:
+def search(name: str, oracle: str, off: Off = OFF) -> Attack:
     """An attack that looks for the secret answer."""
-    return Attack(name, "search for answers", off, {"oracle": oracle}, why=why)
+    return Attack(name, "search for answers", off, {"oracle": oracle})
 
 
 SEARCHES = [
@@ -633,8 +632,6 @@ SEARCHES = [
                     pass
             return None
         """,
-        None,
-        "the harness holds no open file for the sandbox to inherit when it is switched off",
     ),
     search(
         "the instructors' half of the package",

@@ -5,11 +5,14 @@ test cell leaves as nbgrader marks it. `believed` marks the outputs and the poin
 the notebook itself after running the submission's own tests.
 """
 
+import atexit
+import importlib
 import json
 import os
 import re
 import signal
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -20,20 +23,18 @@ def run_cells(cells: list[tuple[str | None, float, str]], report) -> None:
     Write a line of JSON with the test's name and its mark to `report` after each test.
     """
     from IPython.core.interactiveshell import InteractiveShell
+    from traitlets.config import Config
 
-    shell = InteractiveShell.instance()
-    shell.showtraceback = lambda *a, **k: None  # it takes longer than the cell
+    shell = InteractiveShell.instance(config=Config({"HistoryManager": {"enabled": False}}))
+    # nobody reads these, and they take far longer than the cells
+    shell.showtraceback = shell._format_exception_for_storage = lambda *a, **k: None
     # the kernel of a notebook answers with what was displayed: watch the display hook for it
     displayed = []
-    hook = type(shell.displayhook)
-    shown = hook.__call__
 
-    class Watch:
-        def write_format_data(self, data, metadata=None):
-            displayed.append(data.get("text/plain"))
+    def write_format_data(self, data, metadata=None):
+        displayed.append(data.get("text/plain"))
 
-    hook.write_format_data = Watch.write_format_data
-    del shown
+    type(shell.displayhook).write_format_data = write_format_data
     for name, points, code in cells:
         displayed.clear()
         failed = not shell.run_cell(code, store_history=True).success
@@ -41,13 +42,20 @@ def run_cells(cells: list[tuple[str | None, float, str]], report) -> None:
             continue
         mark = 0.0
         if not failed:
-            text = displayed[-1] if displayed else None
+            text = displayed[0] if displayed else None  # as nbgrader's determine_grade
             try:
                 mark = float(text) if text is not None else points
             except ValueError:
                 mark = points
         report.write(json.dumps({"name": name, "mark": mark}) + "\n")
         report.flush()
+
+
+def warm_up() -> None:
+    """Load here, once, what every fork would load again."""
+    for name in ("application", "completerlib", "interactiveshell", "magics", "oinspect"):
+        importlib.import_module(f"IPython.core.{name}")
+    importlib.import_module("numpy.testing")
 
 
 def in_one_process(
@@ -58,6 +66,9 @@ def in_one_process(
     The answers come from the submission and the tests from the source; with `believe`, everything
     comes from the submission. Returns the marks, what was printed, and whether it was patience
     that ended it. A test that the process did not live to finish has no mark.
+
+    Two processes: a kernel, and above it the client that hears from it and writes the marks down.
+    Standard input is a terminal at which nobody sits.
     """
     cells = list(arranged(json.loads(source), json.loads(submission), believe))
     marks, printed = folder / "marks.jsonl", folder / "printed.txt"
@@ -69,6 +80,9 @@ def in_one_process(
         try:
             os.setpgid(0, 0)
             os.chdir(folder)
+            silence, _ = os.pipe()
+            os.dup2(silence, 0)
+            sys.stdin = sys.__stdin__ = open(0, closefd=False)
             descriptor = os.open(printed, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
             for standard in (1, 2):
                 os.dup2(descriptor, standard)
@@ -76,22 +90,21 @@ def in_one_process(
             sys.stderr = sys.__stderr__ = open(2, "w", closefd=False, buffering=1)
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM):
                 signal.signal(number, signal.SIG_DFL)
-            guard = os.fork()  # a kernel below its client: what ends the kernel is seen above
-            if guard == 0:
+            kernel = os.fork()
+            if kernel == 0:
                 sys.path.insert(0, str(folder))
                 with marks.open("a") as report:
                     run_cells(cells, report)
-                import atexit
-
+                threading._shutdown()  # the end of a Python program: threads, then exit handlers
                 atexit._run_exitfuncs()
                 os._exit(0)
-            stopped = os.waitpid(guard, 0)[1]
+            stopped = os.waitpid(kernel, 0)[1]
         finally:
             os._exit(1 if stopped else 0)
     deadline = time.monotonic() + patience
     late = False
     while not (late := time.monotonic() > deadline):
-        done, _ = os.waitpid(pid, os.WNOHANG)
+        done, status = os.waitpid(pid, os.WNOHANG)
         if done:
             break
         time.sleep(0.01)
@@ -101,8 +114,10 @@ def in_one_process(
                 os.kill(number, signal.SIGKILL)
             except ProcessLookupError:
                 pass
-        os.waitpid(pid, 0)
+        _, status = os.waitpid(pid, 0)
     found = {}
+    if os.WIFSIGNALED(status) and not late:
+        return {}, "", False  # nobody is left who heard of a mark
     for line in marks.read_text(errors="replace").splitlines():
         try:
             entry = json.loads(line)

@@ -5,10 +5,10 @@ from hostile.attack import Attack, Off
 OFF = Off.ISOLATION
 
 
-def files(name: str, code: str, off: Off | None = OFF, then=None, why: str = "") -> Attack:
+def files(name: str, code: str, off: Off = OFF, then=None) -> Attack:
     """An attack that runs when its first cell does, on files that aren't its own."""
     cells = {"double": code + "\ndef double(x):\n    return 0 * x\n"}
-    return Attack(name, "files of others", off, cells, then=then, why=why)
+    return Attack(name, "files of others", off, cells, then=then)
 
 
 TRY = """
@@ -103,17 +103,16 @@ attempt(lambda: open(COURSE + "/problems.py", "a").write("x = 1"))
         + """
 import ctypes
 libc = ctypes.CDLL(None, use_errno=True)
+place = COURSE.encode()
 for call in (
-    lambda: libc.mount(b"none", b"/", b"tmpfs", 0, None),
-    lambda: libc.umount2(b"/", 2),
+    lambda: libc.mount(b"none", place, b"tmpfs", 0, None),
+    lambda: libc.umount2(place, 2),
     lambda: libc.unshare(0x10000000),
     lambda: libc.unshare(0x00020000),
 ):
     if call() == 0:
         print(LOOT)
 """,
-        None,
-        why="it would mount over the machine's own root folder",
     ),
     files(
         "a module left in the working folder for the next student",
@@ -176,10 +175,10 @@ except Exception as error:
 ]
 
 
-def network(name: str, code: str, off: Off | None = OFF, why: str = "") -> Attack:
+def network(name: str, code: str) -> Attack:
     """An attack that talks to somebody."""
     cells = {"double": code + "\ndef double(x):\n    return 0 * x\n"}
-    return Attack(name, "network", off, cells, why=why)
+    return Attack(name, "network", OFF, cells)
 
 
 NETWORK = [
@@ -242,10 +241,10 @@ except OSError as error:
 ]
 
 
-def ends(name: str, code: str, off: Off | None = Off.SEPARATION, why: str = "") -> Attack:
+def ends(name: str, code: str, off: Off = Off.SEPARATION, hangs: bool = False) -> Attack:
     """A wrong first answer that ends the process; the right answers after it keep their marks."""
     cells = {"double": code}
-    return Attack(name, "exits and signals", off, cells, right=("count", "late"), why=why)
+    return Attack(name, "exits and signals", off, cells, right=("count", "late"), hangs=hangs)
 
 
 def in_call(line: str, setup: str = "import os, signal, sys\n") -> str:
@@ -256,12 +255,7 @@ def in_call(line: str, setup: str = "import os, signal, sys\n") -> str:
 ENDS = [
     ends("os._exit in a call", in_call("os._exit(0)")),
     ends("os._exit while the cell runs", "import os\nos._exit(0)\n"),
-    ends(
-        "sys.exit in a call",
-        in_call("sys.exit(0)"),
-        None,
-        "a kernel takes SystemExit for an error, and so must the judge",
-    ),
+    ends("sys.exit in a call", in_call("sys.exit(0)"), Off.RECOVERY),
     ends("os.abort", in_call("os.abort()")),
     ends("a segmentation fault", in_call("ctypes.string_at(0)", "import ctypes\n")),
     ends(
@@ -275,17 +269,25 @@ ENDS = [
         def double(x):
             raise next(calls)
         """,
-        None,
-        "a kernel takes it for an error, and so must the judge",
+        Off.RECOVERY,
+    ),
+    ends(
+        "recursion until the stack is full",
+        """
+        import sys
+
+        class Deep:
+            def __repr__(self):
+                return repr(self)
+
+        def double(x):
+            sys.setrecursionlimit(10**9)
+            return repr(Deep())
+        """,
     ),
     ends("a kill of itself", in_call("os.kill(os.getpid(), 9)")),
     ends("a kill of its parent", in_call("os.kill(os.getppid(), 9)")),
-    ends(
-        "a kill of the judge",
-        in_call("os.kill(JUDGE, 9) if os.getpid() != JUDGE else None"),
-        None,
-        "it would kill the tests",
-    ),
+    ends("a kill of the judge", in_call("os.kill(JUDGE, 9)")),
     ends(
         "a kill of its group",
         in_call("os.killpg(0, 9) if os.getpgrp() != GROUP else print(LOOT)"),
@@ -308,8 +310,7 @@ ENDS = [
     ends(
         "its parent stopped, not killed",
         in_call("os.kill(os.getppid(), signal.SIGSTOP)"),
-        None,
-        "a stopped parent hangs the tests until their own time is up",
+        hangs=True,
     ),
     ends(
         "every signal to every process it sees",
@@ -346,9 +347,9 @@ ENDS = [
 ]
 
 
-def stalls(name: str, code: str, off: Off | None = Off.SEPARATION, why: str = "") -> Attack:
+def stalls(name: str, code: str, off: Off = Off.SEPARATION) -> Attack:
     """A wrong first answer that takes the time of others; right answers after it keep marks."""
-    return Attack(name, "endless", off, {"double": code}, right=("count", "late"), why=why)
+    return Attack(name, "endless", off, {"double": code}, right=("count", "late"), hangs=True)
 
 
 STALLS = [
@@ -401,19 +402,13 @@ STALLS = [
                 keys = __iter__
             return Slow(a=1)
         """,
-        None,
-        "in one process nobody reads the answer",
+        Off.LIMITS,
     ),
-    stalls(
-        "waiting for an answer on the input",
-        in_call("input()"),
-        None,
-        "a kernel without a front end refuses input() too",
-    ),
+    stalls("waiting for an answer on the input", in_call("input()")),
 ]
 
 
-def leaves(name: str, code: str, off: Off | None = OFF, why: str = "") -> Attack:
+def leaves(name: str, code: str, off: Off = OFF, hangs: bool = False) -> Attack:
     """Right answers, and something left running."""
     return Attack(
         name,
@@ -422,7 +417,7 @@ def leaves(name: str, code: str, off: Off | None = OFF, why: str = "") -> Attack
         {"double": code + "\ndef double(x):\n    return 2 * x\n"},
         right=("double", "count", "late"),
         lost=("double", "count", "late"),
-        why=why,
+        hangs=hangs,
     )
 
 
@@ -471,7 +466,7 @@ except OSError as error:
         "a fork bomb",
         """
 import os, time
-for _ in range(400):
+for _ in range(50):
     try:
         if os.fork() == 0:
             time.sleep(60)
@@ -487,20 +482,21 @@ for _ in range(400):
         """
 import threading, time
 try:
-    for _ in range(2000):
+    for _ in range(500):
         threading.Thread(target=time.sleep, args=(60,)).start()
 except RuntimeError as error:
     print(error)
 """,
-        None,
-        "a kernel ends its threads when it is shut down",
+        Off.SEPARATION,
+        hangs=True,
     ),
     leaves(
         "two gigabytes of memory",
         """
+import numpy as np
 try:
-    kept = bytearray(2 << 30)
-    kept[::4096] = b"x" * len(kept[::4096])
+    kept = np.zeros(2 << 30, np.uint8)
+    kept[:: 1 << 26] = 1
     print(LOOT)
 except MemoryError:
     print("no memory")
@@ -514,7 +510,7 @@ import mmap
 try:
     kept = [mmap.mmap(-1, 256 << 20) for _ in range(8)]
     for block in kept:
-        for place in range(0, 256 << 20, 4096):
+        for place in range(0, 256 << 20, 1 << 16):
             block[place] = 1
     print(LOOT)
 except (OSError, ValueError, MemoryError) as error:
@@ -526,11 +522,13 @@ except (OSError, ValueError, MemoryError) as error:
         "memory divided among children",
         """
 import os, time
+import numpy as np
 try:
     born = 0
     for _ in range(4):
         if os.fork() == 0:
-            kept = bytearray(700 << 20)
+            kept = np.zeros(700 << 20, np.uint8)
+            kept[:: 1 << 26] = 1
             time.sleep(60)
             os._exit(0)
         born += 1
@@ -561,15 +559,14 @@ for number in (1, 2):
     except OSError as error:
         pass
 """,
-        None,
-        why="how much gets through before the process ends is up to the scheduler",
+        Off.SEPARATION,
     ),
     leaves(
         "a full disk",
         """
 try:
     written = 0
-    for number in range(64):
+    for number in range(8):
         with open(f"big-{number}", "wb") as file:
             for _ in range(12):
                 written += file.write(b"z" * (1 << 20))
@@ -580,17 +577,16 @@ except OSError as error:
         Off.SEPARATION,
     ),
     leaves(
-        "ten thousand files",
+        "five thousand files",
         """
 import os
 try:
-    for number in range(10000):
+    for number in range(5000):
         os.close(os.open(f"file-{number}", os.O_CREAT))
 except OSError as error:
     print(error)
 """,
-        None,
-        "harmless: they vanish with the folder",
+        Off.SEPARATION,
     ),
     leaves(
         "every file descriptor there is",
@@ -607,21 +603,6 @@ for number in kept:
     os.close(number)
 """,
         Off.LIMITS,
-    ),
-    leaves(
-        "recursion until the stack is full",
-        """
-import sys
-sys.setrecursionlimit(10**9)
-def deep(n):
-    return deep(n + 1)
-try:
-    deep(0)
-except (RecursionError, MemoryError):
-    pass
-""",
-        None,
-        "in one process it ends that process, which os._exit shows",
     ),
 ]
 

@@ -3,37 +3,27 @@
 And the other way round: with the protection switched off that an attack aims at, it does.
 """
 
-import json
 import os
 import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
-from autograder.judge import Job, Judge
-from autograder.sandbox import Limits, available_tiers
+from autograder.sandbox import available_tiers
 from hostile import harm
 from hostile.attack import Attack, Off
 from hostile.catalogue import ATTACKS, PAGE, table
-from hostile.course import LOOT, NOT_WON, NOTEBOOK, POINTS, RIGHT, make_folder, source, submission
-from hostile.naive import in_one_process
+from hostile.course import LOOT, NOT_WON, POINTS, RIGHT, make_folder, submission
+from hostile.graders import Apart, Grader, Here, Naive, without
+from hostile.odd import ODD
 
-SMALL = Limits(
-    memory=1 << 30, cpu_s=10, call_s=1, wall_s=3, output=100_000, file_size=16 << 20,
-    answer=16 << 20, open_files=64,
-)  # fmt: skip
-NONE = replace(
-    SMALL, memory=8 << 30, cpu_s=600, call_s=20, wall_s=40, output=200 << 20,
-    file_size=1 << 30, answer=1 << 30,
-    open_files=8192,
-)  # fmt: skip
 MOST_SECONDS = 8.0  # a call's, and the submission's other cells' after a restart, on a busy machine
 MOST_MEGABYTES = 80  # a few copies of the largest answer allowed
 MOST_CHARACTERS = 1_000_000
+PATIENCE, HOPELESS = 10.0, 2.0  # seconds for a grader without protection
 NEIGHBOUR = {f"{name}-test": 0 if name in NOT_WON else POINTS[name] for name in POINTS}
 ALL_RIGHT = tuple(name for name in POINTS if name not in NOT_WON)
 
@@ -48,18 +38,6 @@ pytestmark = [
     ),
     pytest.mark.filterwarnings("ignore"),  # the submissions' own
 ]
-
-
-@dataclass
-class Graded:
-    """What a grader said: marks by test, everything that it shows, and why it gave up, if so."""
-
-    marks: dict[str, float | None]
-    shown: str
-    problem: str | None = None
-
-
-Grader = Callable[[str, bytes], Graded]  # of a student's name and submission
 
 
 class Scene:
@@ -78,48 +56,57 @@ class Scene:
         self.place.chmod(0o755)
         self.folder.mkdir()
         make_folder(self.folder)
+        self.gradebook = open(self.folder / "gradebook.db", "rb")  # a grader has it open
 
     def close(self) -> None:
         self.listener.close()
+        self.gradebook.close()
         shutil.rmtree(self.place)
 
-    def prelude(self) -> str:
+    def prelude(self, grade: Grader) -> str:
         half = len(LOOT) // 2
         return (
             f"COURSE, PORT, TOKEN = {str(self.folder)!r}, {self.listener.port}, {self.token!r}\n"
-            f"JUDGE, GROUP = {os.getpid()}, {os.getpgrp()}\n"
+            f"JUDGE, GROUP = {grade.judge}, {os.getpgrp()}\n"
             f"LOOT = {LOOT[:half]!r} + {LOOT[half:]!r}\n\n"
         )
 
-    def harms(self, attack: Attack, grade: Grader, patience: float = MOST_SECONDS) -> list[str]:
+    def harms(self, attack: Attack, grade: Grader, patience: float = MOST_SECONDS) -> Iterator[str]:
         """Grade the attack, its accomplice and a neighbour; say what harm was done."""
-        found = []
+        prelude = self.prelude(grade)
         files, processes = harm.fingerprint(self.folder), harm.below()
         self.listener.count()
         begin = time.monotonic()
         with harm.Peak() as memory:
-            graded = grade("attacker", attack.submission(self.prelude()))
+            graded = grade("attacker", attack.submission(prelude))
         seconds = time.monotonic() - begin
 
         if graded.problem:
-            found.append(f"not graded: {graded.problem}")
+            yield f"not graded: {graded.problem}"
         if seconds > patience:
-            found.append(f"took {seconds:.1f} s")
-        if memory.growth > MOST_MEGABYTES:
-            found.append(f"took {memory.growth:.0f} MB of the judge's memory")
+            yield f"took {seconds:.1f} s"
+        megabytes = max(memory.growth, graded.megabytes)
+        if megabytes > MOST_MEGABYTES:
+            yield f"took {megabytes:.0f} MB of the judge's memory"
         for name, worth in attack.honest().items():
             mark = graded.marks.get(name) or 0.0
             if mark > worth:
-                found.append(f"won {mark} instead of {worth} in {name}")
+                yield f"won {mark} instead of {worth} in {name}"
             if mark < worth and name.removesuffix("-test") not in attack.lost:
-                found.append(f"has {graded.marks.get(name)} instead of {worth} in {name}")
-        harvest = attack.harvest(self.prelude())
+                yield f"has {graded.marks.get(name)} instead of {worth} in {name}"
+        harvest = attack.harvest(prelude)
         if harvest is not None:
             graded.shown += grade("accomplice", harvest).shown
         if LOOT in graded.shown:
-            found.append("reached what it must not")
+            yield "reached what it must not"
         if len(graded.shown) > MOST_CHARACTERS:
-            found.append(f"shows {len(graded.shown)} characters")
+            yield f"shows {len(graded.shown)} characters"
+        if files != harm.fingerprint(self.folder):
+            yield "changed the course"
+        if harm.left_behind(self.token):
+            yield f"left {harm.left_behind(self.token)}"
+        if self.listener.count():
+            yield "reached the network"
 
         left = harm.below() - processes
         deadline = time.monotonic() + 1.5
@@ -127,17 +114,10 @@ class Scene:
             time.sleep(0.02)
             left = harm.below() - processes
         if len(left) > self.allowed_new(processes):
-            found.append(f"left {len(left)} processes")
+            yield f"left {len(left)} processes"
         neighbour = grade("neighbour", submission(RIGHT))
         if {name: neighbour.marks.get(name) for name in NEIGHBOUR} != NEIGHBOUR:
-            found.append(f"the neighbour got {neighbour.marks}, {neighbour.problem}")
-        if files != harm.fingerprint(self.folder):
-            found.append("changed the course")
-        if harm.left_behind(self.token):
-            found.append(f"left {harm.left_behind(self.token)}")
-        if self.listener.count():
-            found.append("reached the network")
-        return found
+            yield f"the neighbour got {neighbour.marks}, {neighbour.problem}"
 
     def allowed_new(self, before: set[int]) -> int:
         """A fork server that had to be started again is no harm."""
@@ -152,18 +132,6 @@ class Scene:
         self.reset()
 
 
-def by(judge: Judge) -> Grader:
-    def grade(student: str, data: bytes) -> Graded:
-        job = Job(
-            source=source(), submission=data, notebook=NOTEBOOK, student=student,
-            source_files={}, student_files={},
-        )  # fmt: skip
-        verdict = judge.grade(job)
-        return Graded(verdict.scores, json.dumps(verdict.as_dict()), verdict.failed)
-
-    return grade
-
-
 @pytest.fixture(scope="module")
 def scene() -> Iterator[Scene]:
     harm.adopt_orphans()
@@ -174,91 +142,66 @@ def scene() -> Iterator[Scene]:
     made.close()
 
 
-class Warm:
-    """One judge for many submissions; another after it has failed a test."""
-
-    def __init__(self, *arguments: object, **keywords: object) -> None:
-        self.make = lambda: Judge(*arguments, **keywords)
-        self.start()
-
-    def start(self) -> None:
-        self.judge = self.make()
-        by(self.judge)("warm", submission(RIGHT))
-
-
 @pytest.fixture(scope="module")
-def warm(scene) -> Iterator[Warm]:
-    made = Warm(SMALL)
+def judge(scene) -> Iterator[Here]:
+    made = Here()
     yield made
-    made.judge.close()
+    made.close()
 
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
-def test_does_no_harm(attack, scene, warm):
+def test_does_no_harm(attack, scene, judge):
     before = harm.below()
     try:
-        harms = scene.harms(attack, by(warm.judge))
-        assert harms == []
+        assert list(scene.harms(attack, judge)) == []
     except BaseException:
-        warm.judge.close()
+        judge.close()
         scene.clean(before)
-        warm.start()
+        judge.start()
         raise
 
 
-def test_an_honest_submission_does_none_either(scene, warm):
-    honest = Attack("honest", "none", None, right=ALL_RIGHT)
-    assert scene.harms(honest, by(warm.judge)) == []
+@pytest.mark.parametrize("cells", ODD.values(), ids=ODD.keys())
+def test_an_odd_answer_costs_nobody_else_anything(cells, scene, judge):
+    odd = Attack("odd", "none", Off.CHECKS, cells, right=("count", "late"))
+    assert list(scene.harms(odd, judge)) == []
+
+
+def test_an_honest_submission_does_none_either(scene, judge):
+    assert list(scene.harms(honest(ALL_RIGHT), judge)) == []
+
+
+def honest(right: tuple[str, ...]) -> Attack:
+    return Attack("honest", "none", Off.SEPARATION, right=right)
 
 
 @pytest.fixture(scope="module")
-def unisolated(scene) -> Iterator[Judge]:
-    made = Judge(SMALL, tier="none")
-    by(made)("warm", submission(RIGHT))
-    yield made
-    made.close()
+def weakened(scene) -> Iterator[Callable[[Off], Apart | Naive]]:
+    """Graders that lack a protection, each made when it is first wanted."""
+    made: dict[Off, Apart | Naive] = {}
 
+    def get(off: Off) -> Apart | Naive:
+        if off not in made:
+            made[off] = without(off, scene.folder)
+        made[off].ready()
+        made[off].patience = PATIENCE
+        return made[off]
 
-@pytest.fixture(scope="module")
-def unlimited(scene) -> Iterator[Judge]:
-    made = Judge(NONE)
-    by(made)("warm", submission(RIGHT))
-    yield made
-    made.close()
-
-
-def without(off: Off, scene: Scene, request, patience: float = 10) -> Grader:
-    """A grader that lacks one protection."""
-    if off is Off.ISOLATION:
-        return by(request.getfixturevalue("unisolated"))
-    if off is Off.LIMITS:
-        return by(request.getfixturevalue("unlimited"))
-    return naively(scene, patience, believe=off is Off.SOURCE)
-
-
-def naively(scene: Scene, patience: float, believe: bool) -> Grader:
-    import IPython.core.interactiveshell  # noqa: F401 (warm, so that each fork has it)
-    import numpy  # noqa: F401
-
-    def grade(student: str, data: bytes) -> Graded:
-        marks, shown, late = in_one_process(source(), data, scene.folder, patience, believe)
-        for name in ("marks.jsonl", "printed.txt"):
-            (scene.folder / name).unlink(missing_ok=True)
-        return Graded(marks, shown, "no end in sight" if late else None)
-
-    return grade
+    yield get
+    for grader in made.values():
+        grader.close()
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "attack", [attack for attack in ATTACKS if attack.off], ids=lambda attack: attack.name
-)
-def test_does_harm_with_its_protection_off(attack, scene, request):
-    grade = without(attack.off, scene, request, patience=2 if attack.kind == "endless" else 10)
+@pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
+def test_does_harm_with_its_protection_off(attack, scene, weakened):
+    grade = weakened(attack.off)
     before = harm.below()
     try:
-        # On a busy machine an attack may need more than one try to succeed.
-        assert any(scene.harms(attack, grade, patience=15) for _ in range(3))
+        if attack.hangs:
+            grade.patience = HOPELESS
+        # On a busy machine an attack may need more than one try to succeed. One harm is enough.
+        assert any(next(scene.harms(attack, grade, patience=15), None) for _ in range(3))
     finally:
         scene.clean(before)
 
@@ -266,15 +209,9 @@ def test_does_harm_with_its_protection_off(attack, scene, request):
 @pytest.mark.slow
 @pytest.mark.parametrize("off", Off)
 @pytest.mark.parametrize("right", [(), ALL_RIGHT], ids=["wrong", "right"])
-def test_without_protection_honest_work_is_marked_as_well(off, right, scene, request):
+def test_without_protection_honest_work_is_marked_as_well(off, right, scene, weakened):
     """So it is the attack that does harm above, not the missing protection."""
-    honest = Attack("honest", "none", None, right=right)
-    assert scene.harms(honest, without(off, scene, request)) == []
-
-
-def test_every_attack_says_what_it_is_for():
-    for attack in ATTACKS:
-        assert attack.off or attack.why, f"{attack.name}: why is no protection switched off?"
+    assert list(scene.harms(honest(right), weakened(off))) == []
 
 
 def test_the_book_shows_the_catalogue_as_it_is():

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import signal
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -163,6 +164,39 @@ def test_a_cell_that_hangs_is_left_out_after_the_restart(judge):
     verdict = judge.grade(Job(json.dumps(source), work, "nb", "s"))
     assert verdict.scores == {"test-one": 10, "test-two": 0}
     assert verdict.wall_s < 3 * LIMITS.call_s
+
+
+LOUD = """\
+import os, sys, warnings
+print("said")
+print("said", file=sys.stderr)
+warnings.warn("said")
+os.write(1, b"said")
+os.write(2, b"said")
+
+def f(x):
+    os._exit(1)"""
+
+
+def test_cells_that_run_again_after_a_restart_do_so_quietly(judge, capfd):
+    source = notebook(
+        ("solution", "loud", "def f(x): return x"),
+        ("test", "ends", "f(1)"),
+        ("test", "after", "assert f is not None"),
+        ("test", "ends-again", "f(1)"),
+        ("solution", "next", "def g(x): return x"),
+        ("test", "last", "assert g(1) == 1"),
+    )
+    work = submitted(source, loud=LOUD, next="def g(x): return x")
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        verdict = judge.grade(Job(json.dumps(source), work, "nb", "s"))
+    assert verdict.scores == {"ends": 0, "after": 10, "ends-again": 0, "last": 10}
+    (shown,) = outputs(verdict, "loud")
+    assert shown["text"].count("said") == 4
+    assert len(warned) == 1
+    assert all(outputs(verdict, name) == [] for name in ("after", "next", "last"))
+    assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.slow

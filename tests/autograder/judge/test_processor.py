@@ -19,7 +19,7 @@ TAKE = """\
 import os, sys
 from autograder.judge.processor import take_one_processor
 mark = take_one_processor()
-print(*sorted(os.sched_getaffinity(0)), flush=True)
+print(mark is not None, *sorted(os.sched_getaffinity(0)), flush=True)
 sys.stdin.read()
 """
 
@@ -29,18 +29,19 @@ def taker() -> subprocess.Popen:
     return subprocess.Popen([sys.executable, "-c", TAKE], stdin=pipe, stdout=pipe, text=True)
 
 
-def test_every_process_takes_another_until_there_are_none_left():
+def test_no_two_processes_take_the_same_and_one_too_many_is_left_alone():
     allowed = os.sched_getaffinity(0)
     takers = [taker() for _ in range(len(allowed) + 1)]
     try:
-        taken = [set(map(int, process.stdout.readline().split())) for process in takers]
+        answers = [process.stdout.readline().split() for process in takers]
     finally:
         for process in takers:
             process.communicate()
-    alone = [next(iter(processors)) for processors in taken if len(processors) == 1]
-    assert len(alone) == len(set(alone))
-    if len(allowed) > 1:
-        assert taken[-1] == allowed or len(alone) < len(allowed)
+    taken = [tuple(processors) for got, *processors in answers if got == "True"]
+    assert all(len(processors) == 1 for processors in taken)
+    assert len(set(taken)) == len(taken) <= len(allowed)
+    left_alone = [set(map(int, processors)) for got, *processors in answers if got == "False"]
+    assert left_alone and all(processors == allowed for processors in left_alone)
 
 
 def test_a_processor_is_free_again_after_a_kill():
