@@ -26,10 +26,10 @@ def build_wheel(
     """Write a wheel of some packages of the project into `folder` and return its path.
 
     `packages` and `without` are paths below `root`, such as "unrolled" and "unrolled/modules";
-    what lies in a folder of `without` stays out. Only .py files go in. `requires` is what pip has
-    to install beside it. Name and version are the project's own; any Python from its lower limit
-    on may install it. Raises ValueError where a package has no files or a path of `without` does
-    not exist, so that a renamed folder is noticed.
+    what lies in a folder of `without` stays out. Code goes in, and data beside it (.txt, .json).
+    `requires` is what pip has to install beside it. Name and version are the project's own; any
+    Python from its lower limit on may install it. Raises ValueError where a package has no files or
+    a path of `without` does not exist, so that a renamed folder is noticed.
     """
     project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     left_out = [root / path for path in without]
@@ -37,7 +37,8 @@ def build_wheel(
         raise ValueError(f"there is no {', '.join(gone)} to leave out of the wheel")
     contents = {}
     for package in packages:
-        sources = sorted((root / package).rglob("*.py"))
+        found = (root / package).rglob("*")
+        sources = sorted(path for path in found if path.suffix in (".py", ".txt", ".json"))
         if not sources:
             raise ValueError(f"there is no {package} to put into the wheel")
         for source in sources:

@@ -17,7 +17,7 @@ from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
 
-import jupytext
+from jupyter_cache.readers import get_reader
 from tqdm import tqdm
 
 BOOK = Path(__file__).parent
@@ -30,7 +30,7 @@ SEEDS_LINE = re.compile(r"^SEEDS = \(.*\)$", re.MULTILINE)
 
 def code_cells(lesson: Path) -> list[tuple[str, set[str]]]:
     """Return source and tags of the lesson's code cells, in order."""
-    notebook = jupytext.read(lesson)
+    notebook = get_reader({"name": "myst_nb_md", "type": "plugin"})(str(lesson))
     return [
         (cell.source, set(cell.metadata.get("tags", ())))
         for cell in notebook.cells

@@ -1,5 +1,7 @@
 """Losses over sequences, each with its gradient; masked positions count for nothing."""
 
+import math
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -53,6 +55,36 @@ def softmax_cross_entropy(
     return loss, dlogits
 
 
+def perplexity(loss: float) -> float:
+    """Return e^loss: the number of equally likely classes that would be as hard to guess.
+
+    Jelinek, Mercer, Bahl and Baker (1977) introduced it; a uniform guess among C has perplexity C.
+
+    Args:
+        loss: a mean cross-entropy in nats, as `softmax_cross_entropy` returns it; inf gives inf.
+
+    Raises:
+        ValueError: the loss is negative or nan.
+    """
+    loss = _mean_cross_entropy(loss)
+    try:
+        return math.exp(loss)
+    except OverflowError:
+        return math.inf
+
+
+def bits_per_character(loss: float) -> float:
+    """Return loss / ln 2, a mean cross-entropy in nats as bits: 2 to this power is the perplexity.
+
+    Args:
+        loss: a mean cross-entropy in nats over characters; inf gives inf.
+
+    Raises:
+        ValueError: the loss is negative or nan.
+    """
+    return _mean_cross_entropy(loss) / math.log(2)
+
+
 def squared_error(
     y: ArrayLike, target: ArrayLike, mask: ArrayLike | None = None
 ) -> tuple[float, np.ndarray]:
@@ -82,6 +114,13 @@ def squared_error(
     dy = np.zeros_like(y)
     dy[counted] = error / len(error)
     return loss, dy
+
+
+def _mean_cross_entropy(loss: float) -> float:
+    loss = float(loss)
+    if not loss >= 0:
+        raise ValueError(f"loss: expected a mean cross-entropy, 0 or more, got {loss}")
+    return loss
 
 
 def _floats(name: str, array: ArrayLike) -> np.ndarray:

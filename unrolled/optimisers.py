@@ -1,5 +1,6 @@
 """Gradient descent and Adam for networks in NumPy, in place."""
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -7,8 +8,8 @@ import numpy as np
 
 class _Optimiser:
     def __init__(self, parameters: Mapping[str, np.ndarray], rate: float):
-        if not rate > 0:
-            raise ValueError(f"rate: expected a positive number, got {rate}")
+        if not 0 < rate < math.inf:
+            raise ValueError(f"rate: expected a positive finite number, got {rate}")
         for name, array in parameters.items():
             if array.dtype.kind != "f":
                 raise ValueError(f"{name}: expected floating-point numbers, got {array.dtype}")
@@ -36,7 +37,8 @@ class SGD(_Optimiser):
         rate: the learning rate.
 
     Raises:
-        ValueError: the rate is not positive, or an array holds no floating-point numbers.
+        ValueError: the rate is not positive and finite, or an array holds no floating-point
+            numbers.
     """
 
     def update(self, gradients: Mapping[str, np.ndarray]) -> None:
@@ -58,11 +60,13 @@ class Adam(_Optimiser):
     Args:
         parameters: arrays by name, changed in place by `update`.
         rate: the learning rate.
-        betas: the decay of the two running means, of the gradient and of its square.
-        eps: what keeps the division finite.
+        betas: the decay of the two running means, of the gradient and of its square, from 0 to
+            below 1.
+        eps: what keeps the division finite, positive.
 
     Raises:
-        ValueError: the rate is not positive, or an array holds no floating-point numbers.
+        ValueError: the rate, a beta or eps is out of its range, or an array holds no floating-point
+            numbers.
     """
 
     def __init__(
@@ -73,6 +77,11 @@ class Adam(_Optimiser):
         eps: float = 1e-8,
     ):
         super().__init__(parameters, rate)
+        for beta in betas:
+            if not 0 <= beta < 1:
+                raise ValueError(f"betas: expected numbers from 0 to below 1, got {beta}")
+        if not 0 < eps < math.inf:
+            raise ValueError(f"eps: expected a positive finite number, got {eps}")
         self.betas, self.eps, self.steps = betas, eps, 0
         self._mean = {name: np.zeros_like(array) for name, array in self.parameters.items()}
         self._square = {name: np.zeros_like(array) for name, array in self.parameters.items()}
@@ -91,7 +100,10 @@ class Adam(_Optimiser):
         first, second = self.betas
         for name, array, gradient in pairs:
             mean, square = self._mean[name], self._square[name]
-            mean += (1 - first) * (gradient - mean)
-            square += (1 - second) * (gradient * gradient - square)
+            # Not mean += (1 − β)(gradient − mean): after a large gradient it rounds small ones off.
+            mean *= first
+            mean += (1 - first) * gradient
+            square *= second
+            square += (1 - second) * gradient * gradient
             scale = np.sqrt(square) / np.sqrt(1 - second**self.steps) + self.eps
             array -= np.asarray(self.rate / (1 - first**self.steps) * mean / scale, array.dtype)

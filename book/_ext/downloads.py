@@ -35,7 +35,7 @@ FOLDER = "notebooks"
 # The title, and the line below it that says how long the page takes.
 HEAD = re.compile(r'</h1>(\s*<p class="reading-time">.*?</p>)?')
 # The lessons themselves need these beside the library.
-REQUIRES = ("numpy", "matplotlib", "torch")
+REQUIRES = ("numpy", "matplotlib", "torch", "statsmodels", "scikit-learn", "tzdata")
 COLAB = "https://colab.research.google.com/github/"
 
 

@@ -224,6 +224,7 @@ def test_the_wheel_installs_the_whole_library_and_nothing_else(tmp_path):
     subprocess.run([*command, "--target", target, wheel], check=True, timeout=120)
     ours = {path.relative_to(ROOT) for path in (ROOT / "unrolled").rglob("*.py")}
     assert {p.relative_to(target) for p in (target / "unrolled").rglob("*.py")} == ours
+    assert (target / "unrolled" / "data" / "python_source.txt").is_file()
     assert not (target / "autograder").exists()
 
 

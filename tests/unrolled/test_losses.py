@@ -10,7 +10,12 @@ from hypothesis import strategies as st
 from torch.nn import functional
 
 from unrolled.checks import numerical_gradient
-from unrolled.losses import softmax_cross_entropy, squared_error
+from unrolled.losses import (
+    bits_per_character,
+    perplexity,
+    softmax_cross_entropy,
+    squared_error,
+)
 
 every_shape = settings(max_examples=40, deadline=None, derandomize=True)
 SIZES = {name: st.integers(1, 4) for name in "TNC"}
@@ -82,6 +87,33 @@ def test_what_stands_under_the_mask_is_not_read(mask_type):
         assert loss == expected_loss
         np.testing.assert_array_equal(gradient, expected_gradient)
         assert not gradient[hidden].any()
+
+
+@every_shape
+@given(**SIZES, seed=st.integers(0, 999))
+def test_perplexity_is_the_geometric_mean_of_one_over_p(T, N, C, seed):
+    logits, targets, _, mask = problem(T, N, C, seed)
+    p = torch.softmax(torch.tensor(logits), dim=-1).numpy()
+    chosen = np.take_along_axis(p, targets[..., None], axis=-1)[..., 0][mask == 1]
+    loss, _ = softmax_cross_entropy(logits, targets, mask)
+    assert perplexity(loss) == pytest.approx(np.prod(1 / chosen) ** (1 / mask.sum()))
+    assert bits_per_character(loss) == pytest.approx(-np.log2(chosen).mean(), abs=1e-12)
+    assert perplexity(loss) == pytest.approx(2 ** bits_per_character(loss))
+
+
+def test_perplexity_of_a_uniform_guess_of_certainty_and_of_the_impossible():
+    assert perplexity(np.log(29)) == pytest.approx(29)
+    assert bits_per_character(np.log(8)) == pytest.approx(3)
+    assert (perplexity(0), bits_per_character(0)) == (1, 0)
+    assert perplexity(np.inf) == bits_per_character(np.inf) == perplexity(1e4) == np.inf
+
+
+@pytest.mark.parametrize("measure", [perplexity, bits_per_character])
+@pytest.mark.parametrize("loss", [-0.1, np.nan])
+def test_what_no_cross_entropy_can_be_is_named(measure, loss):
+    message = f"loss: expected a mean cross-entropy, 0 or more, got {loss}"
+    with pytest.raises(ValueError, match=re.escape(message)):
+        measure(loss)
 
 
 def test_large_logits_do_not_overflow():

@@ -1,0 +1,122 @@
+"""The gated recurrent unit of Cho et al. (2014) as a PyTorch module, equal to `torch.nn.GRU`."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+class GRU(nn.Module):
+    """One layer of gated recurrent units, h_t = (1 − z_t) n_t + z_t h_{t−1}.
+
+    With reset after the product, outputs, gradients, names of parameters and initial values are
+    those of `torch.nn.GRU` with one layer. Reset before the product is the paper's cell, which
+    `torch.nn` lacks; its parameters have the same names and shapes, so that a `state_dict` can be
+    loaded, but it computes another function of them. The weights are the transposes of those that
+    `unrolled.nets.GRU` holds. Of the biases, all but the candidate's are sums of the two here; with
+    reset before the product that one is too.
+
+    Args:
+        input_size: D.
+        hidden_size: H.
+        reset: "after" or "before" the product with the candidate's recurrent weights.
+        device: where the parameters live, as in every PyTorch module.
+        dtype: their type, as in every PyTorch module.
+
+    Raises:
+        ValueError: a size is less than 1, or `reset` is unknown.
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        reset: str = "after",
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ):
+        super().__init__()
+        for name, size in (("input_size", input_size), ("hidden_size", hidden_size)):
+            if size < 1:
+                raise ValueError(f"{name}: expected at least 1, got {size}")
+        if reset not in ("after", "before"):
+            raise ValueError(f"reset: expected 'after' or 'before', got {reset!r}")
+        self.input_size, self.hidden_size = input_size, hidden_size
+        self.reset = reset
+
+        def parameter(*shape: int) -> nn.Parameter:
+            return nn.Parameter(torch.empty(*shape, device=device, dtype=dtype))
+
+        self.weight_ih_l0 = parameter(3 * hidden_size, input_size)
+        self.weight_hh_l0 = parameter(3 * hidden_size, hidden_size)
+        self.bias_ih_l0 = parameter(3 * hidden_size)
+        self.bias_hh_l0 = parameter(3 * hidden_size)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw every parameter from U(−1/√H, 1/√H), in `torch.nn.GRU`'s order."""
+        bound = 1 / math.sqrt(self.hidden_size)
+        for parameter in self.parameters():
+            nn.init.uniform_(parameter, -bound, bound)
+
+    def forward(self, x: Tensor, h0: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Run the layer over a sequence.
+
+        Args:
+            x: inputs (T, N, D), with T at least 1.
+            h0: initial state (1, N, H); zeros if None.
+
+        Returns:
+            h (T, N, H), the states of all steps, and h_T (1, N, H), the last one.
+
+        Raises:
+            ValueError: a shape, dtype or device is wrong.
+        """
+        D, H = self.input_size, self.hidden_size
+        if x.ndim != 3 or x.shape[2] != D or x.shape[0] == 0:
+            raise ValueError(
+                f"x: expected shape (T, N, {D}) with T at least 1, got {tuple(x.shape)}"
+            )
+        self._expect_alike("x", x)
+        N = x.shape[1]
+        if h0 is None:
+            h_t = x.new_zeros(N, H)
+        elif h0.shape != (1, N, H):
+            raise ValueError(f"h0: expected shape {(1, N, H)}, got {tuple(h0.shape)}")
+        else:
+            self._expect_alike("h0", h0)
+            h_t = h0[0]
+
+        after = self.reset == "after"
+        W_hh_T = self.weight_hh_l0.t()
+        W_hg_T, W_hn_T = W_hh_T.split([2 * H, H], dim=1)
+        bias = self.bias_ih_l0 if after else self.bias_ih_l0 + self.bias_hh_l0
+        a = functional.linear(x, self.weight_ih_l0, bias)
+        h = []
+        # unbind's backward is one stack. Indexing a[t] would make a zero (T, N, 3H) at every step.
+        for a_t in a.unbind(0):
+            a_g, a_n = a_t.split([2 * H, H], dim=1)
+            if after:
+                inner = torch.addmm(self.bias_hh_l0, h_t, W_hh_T)
+                inner_g, inner_n = inner.split([2 * H, H], dim=1)
+                r, z = torch.sigmoid(a_g + inner_g).chunk(2, dim=1)
+                n = torch.tanh(torch.addcmul(a_n, r, inner_n))
+            else:
+                r, z = torch.sigmoid(torch.addmm(a_g, h_t, W_hg_T)).chunk(2, dim=1)
+                n = torch.tanh(torch.addmm(a_n, r * h_t, W_hn_T))
+            h_t = torch.lerp(n, h_t, z)
+            h.append(h_t)
+        return torch.stack(h), h_t.unsqueeze(0)
+
+    def extra_repr(self) -> str:
+        """Return what `print(module)` shows in brackets."""
+        return f"{self.input_size}, {self.hidden_size}, reset={self.reset!r}"
+
+    def _expect_alike(self, name: str, tensor: Tensor) -> None:
+        weight = self.weight_ih_l0
+        if (tensor.dtype, tensor.device) != (weight.dtype, weight.device):
+            raise ValueError(
+                f"{name}: expected {weight.dtype} on {weight.device} as the parameters are, "
+                f"got {tensor.dtype} on {tensor.device}"
+            )

@@ -1,0 +1,124 @@
+"""The LSTM as a PyTorch module, equal to `torch.nn.LSTM`, with peepholes as an option."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+class LSTM(nn.Module):
+    """One layer of LSTM units, its gates stacked in the order i, f, g, o.
+
+    Outputs, gradients, names of parameters and initial values are those of `torch.nn.LSTM` with one
+    layer, so a `state_dict` goes both ways. The weights are the transposes of those that
+    `unrolled.nets.LSTM` holds, and its one bias is the sum of the two here.
+
+    With peepholes (Gers, Schraudolph and Schmidhuber, 2002), which `torch.nn.LSTM` lacks, there are
+    three more parameters, `weight_pi_l0`, `weight_pf_l0` and `weight_po_l0`, each (H,). The input
+    and the forget gate see the cell of the step before, the output gate that of its own step.
+
+    Args:
+        input_size: D.
+        hidden_size: H.
+        peepholes: whether the gates see the cell.
+        device: where the parameters live, as in every PyTorch module.
+        dtype: their type, as in every PyTorch module.
+
+    Raises:
+        ValueError: a size is less than 1.
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        peepholes: bool = False,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ):
+        super().__init__()
+        for name, size in (("input_size", input_size), ("hidden_size", hidden_size)):
+            if size < 1:
+                raise ValueError(f"{name}: expected at least 1, got {size}")
+        self.input_size, self.hidden_size = input_size, hidden_size
+        self.peepholes = peepholes
+
+        def parameter(*shape: int) -> nn.Parameter:
+            return nn.Parameter(torch.empty(*shape, device=device, dtype=dtype))
+
+        self.weight_ih_l0 = parameter(4 * hidden_size, input_size)
+        self.weight_hh_l0 = parameter(4 * hidden_size, hidden_size)
+        self.bias_ih_l0 = parameter(4 * hidden_size)
+        self.bias_hh_l0 = parameter(4 * hidden_size)
+        if peepholes:
+            self.weight_pi_l0 = parameter(hidden_size)
+            self.weight_pf_l0 = parameter(hidden_size)
+            self.weight_po_l0 = parameter(hidden_size)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw every parameter from U(−1/√H, 1/√H), in `torch.nn.LSTM`'s order."""
+        bound = 1 / math.sqrt(self.hidden_size)
+        for parameter in self.parameters():
+            nn.init.uniform_(parameter, -bound, bound)
+
+    def forward(
+        self, x: Tensor, start: tuple[Tensor, Tensor] | None = None
+    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        """Run the layer over a sequence.
+
+        Args:
+            x: inputs (T, N, D), with T at least 1.
+            start: the initial state and cell, h0 and c0, each (1, N, H); zeros if None.
+
+        Returns:
+            h (T, N, H), the states of all steps, and the last state and cell, each (1, N, H).
+
+        Raises:
+            ValueError: a shape, dtype or device is wrong.
+        """
+        D, H = self.input_size, self.hidden_size
+        if x.ndim != 3 or x.shape[2] != D or x.shape[0] == 0:
+            raise ValueError(
+                f"x: expected shape (T, N, {D}) with T at least 1, got {tuple(x.shape)}"
+            )
+        self._expect_alike("x", x)
+        N = x.shape[1]
+        if start is None:
+            h_t = c_t = x.new_zeros(N, H)
+        else:
+            for name, tensor in zip(("h0", "c0"), start, strict=True):
+                if tensor.shape != (1, N, H):
+                    raise ValueError(
+                        f"{name}: expected shape {(1, N, H)}, got {tuple(tensor.shape)}"
+                    )
+                self._expect_alike(name, tensor)
+            h_t, c_t = (tensor[0] for tensor in start)
+
+        W_hh_T = self.weight_hh_l0.t()
+        a = functional.linear(x, self.weight_ih_l0, self.bias_ih_l0 + self.bias_hh_l0)
+        h = []
+        # unbind's backward is one stack. Indexing a[t] would make a zero (T, N, 4H) at every step.
+        for a_t in a.unbind(0):
+            i, f, g, o = torch.addmm(a_t, h_t, W_hh_T).chunk(4, dim=1)
+            if self.peepholes:
+                i, f = i + self.weight_pi_l0 * c_t, f + self.weight_pf_l0 * c_t
+            c_t = torch.sigmoid(f) * c_t + torch.sigmoid(i) * torch.tanh(g)
+            if self.peepholes:
+                o = o + self.weight_po_l0 * c_t
+            h_t = torch.sigmoid(o) * torch.tanh(c_t)
+            h.append(h_t)
+        return torch.stack(h), (h_t.unsqueeze(0), c_t.unsqueeze(0))
+
+    def extra_repr(self) -> str:
+        """Return what `print(module)` shows in brackets."""
+        return f"{self.input_size}, {self.hidden_size}, peepholes={self.peepholes}"
+
+    def _expect_alike(self, name: str, tensor: Tensor) -> None:
+        weight = self.weight_ih_l0
+        if (tensor.dtype, tensor.device) != (weight.dtype, weight.device):
+            raise ValueError(
+                f"{name}: expected {weight.dtype} on {weight.device} as the parameters are, "
+                f"got {tensor.dtype} on {tensor.device}"
+            )

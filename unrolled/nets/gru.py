@@ -1,0 +1,366 @@
+"""The gated recurrent unit of Cho et al. (2014) with backpropagation through time, fast, in NumPy.
+
+    r_t = σ(x_t W_xr + h_{t−1} W_hr + b_r)                   reset gate
+    z_t = σ(x_t W_xz + h_{t−1} W_hz + b_z)                   update gate
+    n_t = tanh(x_t W_xn + b_n + r_t (h_{t−1} W_hn + b_hn))   candidate, reset after the product
+    n_t = tanh(x_t W_xn + b_n + (r_t h_{t−1}) W_hn)          candidate, reset before the product
+    h_t = (1 − z_t) n_t + z_t h_{t−1}
+
+Before is the paper's form, after is PyTorch's and cuDNN's. Weights are stacked r, z, n. The inputs
+of all steps and all gates take one product, and so does each weight's gradient over all T·N rows.
+A step takes one product for the three gates; reset before the product needs a second one, for what
+the candidate multiplies is known only once the gate is.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
+
+from unrolled.activations import sigmoid
+
+
+class GRUGradients(NamedTuple):
+    """Gradients of the loss, each with the shape of what it is the gradient of."""
+
+    dx: np.ndarray
+    dh0: np.ndarray
+    dW_xh: np.ndarray  # noqa: N815
+    dW_hh: np.ndarray  # noqa: N815
+    db_h: np.ndarray
+    db_hn: np.ndarray | None
+
+
+class GRU:
+    """A layer of gated recurrent units.
+
+    The network holds the very arrays it is given: an update in place (`W_hh -= 0.1 * dW_hh`)
+    updates the network. It computes in their dtype, and asks the same dtype of its inputs.
+
+    Args:
+        W_xh: input weights (D, 3H), stacked r, z, n.
+        W_hh: recurrent weights (H, 3H), stacked r, z, n.
+        b_h: biases (3H,), stacked r, z, n.
+        b_hn: the candidate's bias that the reset gate multiplies (H,), or None for none. Only with
+            reset after the product: before it, it would add to b_h.
+        reset: "after" or "before" the product with W_hn.
+        keep_workspace: allocate all arrays once and use them again in the next call with the same
+            T and N. Nothing large is allocated then, but **what `forward` and `backward` return is
+            overwritten by the next call**: copy what must last. Without it every call returns new
+            arrays.
+
+    Raises:
+        ValueError: a shape, a dtype or `reset` is wrong, or there is a b_hn with reset before.
+    """
+
+    def __init__(
+        self,
+        W_xh: ArrayLike,
+        W_hh: ArrayLike,
+        b_h: ArrayLike,
+        b_hn: ArrayLike | None = None,
+        reset: str = "after",
+        keep_workspace: bool = False,
+    ):
+        if reset not in ("after", "before"):
+            raise ValueError(f"reset: expected 'after' or 'before', got {reset!r}")
+        if b_hn is not None and reset == "before":
+            raise ValueError("b_hn: expected None with reset before the product, got an array")
+        self.W_xh, self.W_hh, self.b_h = np.asarray(W_xh), np.asarray(W_hh), np.asarray(b_h)
+        if self.W_xh.ndim != 2 or 0 in self.W_xh.shape or self.W_xh.shape[1] % 3:
+            raise ValueError(f"W_xh: expected shape (D, 3H), got {self.W_xh.shape}")
+        if self.W_xh.dtype.kind != "f":
+            raise ValueError(f"W_xh: expected floating-point numbers, got {self.W_xh.dtype}")
+        self.dtype = self.W_xh.dtype
+        H = self.W_xh.shape[1] // 3
+        self._expect("W_hh", self.W_hh, (H, 3 * H))
+        self._expect("b_h", self.b_h, (3 * H,))
+        self.b_hn = None if b_hn is None else np.asarray(b_hn)
+        if self.b_hn is not None:
+            self._expect("b_hn", self.b_hn, (H,))
+        self.reset = reset
+        self.keep_workspace = keep_workspace
+        self._buffers: dict[str, np.ndarray] = {}
+        self._x: np.ndarray | None = None  # what backward needs of the last forward
+        self._states: np.ndarray | None = None
+        self._gates: np.ndarray | None = None
+        self._inner: np.ndarray | None = None
+
+    @classmethod
+    def initialise(
+        cls,
+        D: int,
+        H: int,
+        rng: np.random.Generator,
+        reset: str = "after",
+        dtype: DTypeLike = np.float64,
+        keep_workspace: bool = False,
+    ) -> "GRU":
+        """Return a network whose entries are drawn from U(−1/√H, 1/√H), as `torch.nn.GRU` does.
+
+        Raises:
+            ValueError: D or H is less than 1, or `reset` is unknown.
+        """
+        for name, size in (("D", D), ("H", H)):
+            if size < 1:
+                raise ValueError(f"{name}: expected at least 1, got {size}")
+        bound = 1 / np.sqrt(H)
+        shapes = [(D, 3 * H), (H, 3 * H), (3 * H,)] + [(H,)] * (reset == "after")
+        draws = [rng.uniform(-bound, bound, shape).astype(dtype) for shape in shapes]
+        return cls(*draws, reset=reset, keep_workspace=keep_workspace)
+
+    @property
+    def parameters(self) -> dict[str, np.ndarray]:
+        """W_xh, W_hh, b_h and, if there is one, b_hn by name: the network's own, not copies."""
+        parameters = {"W_xh": self.W_xh, "W_hh": self.W_hh, "b_h": self.b_h}
+        return parameters if self.b_hn is None else parameters | {"b_hn": self.b_hn}
+
+    @property
+    def gates(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """r, z and n (T, N, H) of the last `forward`: read-only views, as its states are.
+
+        Raises:
+            RuntimeError: there was no `forward` before.
+        """
+        if self._gates is None:
+            raise RuntimeError("gates: expected a call of forward before it, there was none")
+        gates = self._gates.view()
+        gates.flags.writeable = False
+        r, z, n = np.split(gates, 3, axis=-1)
+        return r, z, n
+
+    def forward(self, x: ArrayLike, h0: ArrayLike | None = None) -> np.ndarray:
+        """Run the network over a sequence.
+
+        `backward` reads `x` and the states again, so leave `x` as it is until then. The states are
+        returned read-only for the same reason; write into `h.copy()`.
+
+        Args:
+            x: inputs (T, N, D), with T and N at least 1.
+            h0: initial state (N, H); zeros if None. To carry the state on, pass the last `h[-1]`.
+
+        Returns:
+            h (T, N, H), the states h_1 … h_T.
+
+        Raises:
+            ValueError: a shape or a dtype is wrong.
+        """
+        x = np.asarray(x)
+        D, H = len(self.W_xh), len(self.W_hh)
+        if x.ndim != 3 or x.shape[2] != D or 0 in x.shape:
+            raise ValueError(
+                f"x: expected shape (T, N, {D}) with T and N at least 1, got {x.shape}"
+            )
+        self._expect("x", x, x.shape)
+        T, N, _ = x.shape
+        if h0 is not None:
+            h0 = np.asarray(h0)
+            self._expect("h0", h0, (N, H))
+
+        # h_0 … h_T in one block: h_{t−1} for all t is then a view, as dW_hh needs it.
+        states = self._buffer("states", T + 1, N, H)
+        states[0] = 0 if h0 is None else h0
+        gates = self._buffer("gates", T, N, 3 * H)
+        self._x, self._states, self._gates = x.reshape(T * N, D), states, gates
+        np.matmul(self._x, self.W_xh, out=gates.reshape(T * N, 3 * H))
+        gates += self.b_h
+        # After the product: h_{t−1} W_hn + b_hn. Before it: r_t h_{t−1}.
+        self._inner = self._buffer("inner", T, N, H)
+        if self.reset == "after":
+            self._forward_after()
+        else:
+            self._forward_before()
+        h = states[1:]
+        h.flags.writeable = False
+        return h
+
+    def _forward_after(self) -> None:
+        states, gates, inner = self._states, self._gates, self._inner
+        T, N, H = inner.shape
+        W_hh = np.ascontiguousarray(self.W_hh)  # BLAS is faster on contiguous small matrices
+        step = self._buffer("step", N, 3 * H)
+        b_hn = np.zeros(H, self.dtype) if self.b_hn is None else self.b_hn
+        for t in range(T):
+            h_before, h_t, inner_t = states[t], states[t + 1], inner[t]
+            gates_t = gates[t, :, : 2 * H]
+            r, z, n = gates_t[:, :H], gates_t[:, H:], gates[t, :, 2 * H :]
+            np.dot(h_before, W_hh, out=step)
+            np.add(gates_t, step[:, : 2 * H], out=gates_t)
+            sigmoid(gates_t, out=gates_t)
+            np.add(step[:, 2 * H :], b_hn, out=inner_t)
+            np.multiply(r, inner_t, out=h_t)
+            np.add(n, h_t, out=n)
+            self._new_state(h_before, z, n, h_t)
+
+    def _forward_before(self) -> None:
+        states, gates, inner = self._states, self._gates, self._inner
+        T, N, H = inner.shape
+        W_hg, W_hn = (np.ascontiguousarray(W) for W in np.split(self.W_hh, [2 * H], axis=1))
+        step = self._buffer("step", N, 2 * H)
+        for t in range(T):
+            h_before, h_t, inner_t = states[t], states[t + 1], inner[t]
+            gates_t = gates[t, :, : 2 * H]
+            r, z, n = gates_t[:, :H], gates_t[:, H:], gates[t, :, 2 * H :]
+            np.dot(h_before, W_hg, out=step)
+            np.add(gates_t, step, out=gates_t)
+            sigmoid(gates_t, out=gates_t)
+            np.multiply(r, h_before, out=inner_t)
+            np.dot(inner_t, W_hn, out=h_t)
+            np.add(n, h_t, out=n)
+            self._new_state(h_before, z, n, h_t)
+
+    def _new_state(
+        self, h_before: np.ndarray, z: np.ndarray, n: np.ndarray, h_t: np.ndarray
+    ) -> None:
+        """Make n of its pre-activation, and write h_t = n + z (h_before − n)."""
+        np.tanh(n, out=n)
+        np.subtract(h_before, n, out=h_t)
+        np.multiply(h_t, z, out=h_t)
+        np.add(h_t, n, out=h_t)
+
+    def backward(self, dh: ArrayLike) -> GRUGradients:
+        """Backpropagate through time, through the sequence of the last `forward`.
+
+        With dh_t the whole gradient of h_t, and a_r, a_z, a_n what the activations are applied to:
+
+            da_z = dh_t (h_{t−1} − n) z (1 − z)
+            da_n = dh_t (1 − z) (1 − n²)
+            da_r = da_n (h_{t−1} W_hn + b_hn) r (1 − r)                      after the product
+            da_r = (da_n W_hnᵀ) h_{t−1} r (1 − r)                            before it
+            dh_{t−1} gets dh_t z + da_r W_hrᵀ + da_z W_hzᵀ and
+                     (da_n r) W_hnᵀ after the product, (da_n W_hnᵀ) r before it
+
+        Args:
+            dh: ∂Loss/∂h_t (T, N, H) from what reads h_t out at each step; it is left unchanged.
+                What reaches h_t from later steps is added here.
+
+        Returns:
+            dx, dh0, dW_xh, dW_hh, db_h, db_hn, summed over steps and batch where the weights are
+            shared; db_hn is None if there is no b_hn.
+
+        Raises:
+            RuntimeError: there was no `forward` before.
+            ValueError: the shape or the dtype of `dh` is wrong.
+        """
+        x, states, inner = self._x, self._states, self._inner
+        if x is None or states is None or inner is None:
+            raise RuntimeError("backward: expected a call of forward before it, there was none")
+        dh = np.asarray(dh)
+        T, N, H = inner.shape
+        self._expect("dh", dh, (T, N, H))
+
+        D = x.shape[1]
+        da = self._buffer("da", T, N, 3 * H)
+        dh0 = self._buffer("dh0", N, H)
+        dW_hh = self._buffer("dW_hh", H, 3 * H)
+        db_hn = None
+        rows, h_before = da.reshape(T * N, 3 * H), states[:-1].reshape(T * N, H)
+        if self.reset == "after":
+            # In da's block for n there stands first what h W_hn receives, r da_n, and then da_n.
+            da_n = self._buffer("da_n", T, N, H)
+            self._backward_after(dh, da, da_n, dh0)
+            np.matmul(h_before.T, rows, out=dW_hh)
+            if self.b_hn is not None:
+                db_hn = np.sum(rows[:, 2 * H :], axis=0, out=self._buffer("db_hn", H))
+            da[..., 2 * H :] = da_n
+        else:
+            self._backward_before(dh, da, dh0)
+            np.matmul(h_before.T, rows[:, : 2 * H], out=dW_hh[:, : 2 * H])
+            np.matmul(inner.reshape(T * N, H).T, rows[:, 2 * H :], out=dW_hh[:, 2 * H :])
+
+        dx = self._buffer("dx", T, N, D)
+        np.matmul(rows, self.W_xh.T, out=dx.reshape(T * N, D))
+        return GRUGradients(
+            dx=dx,
+            dh0=dh0,
+            dW_xh=np.matmul(x.T, rows, out=self._buffer("dW_xh", D, 3 * H)),
+            dW_hh=dW_hh,
+            db_h=np.sum(rows, axis=0, out=self._buffer("db_h", 3 * H)),
+            db_hn=db_hn,
+        )
+
+    def _backward_after(
+        self, dh: np.ndarray, da: np.ndarray, da_n: np.ndarray, from_later: np.ndarray
+    ) -> None:
+        """Fill da with the gradients of a_r, a_z and h W_hn, da_n with that of a_n."""
+        states, gates, inner = self._states, self._gates, self._inner
+        T, N, H = inner.shape
+        W_hh_T = self._transposed("W_hh_T", self.W_hh)
+        dh_t, step = self._buffer("dh_t", N, H), self._buffer("step_back", N, H)
+        from_later.fill(0)  # what step t sends back to t − 1; after the first step that is dh0
+        for t in range(T - 1, -1, -1):
+            r, z, n = (gates[t, :, i : i + H] for i in (0, H, 2 * H))
+            da_r, da_z, d_inner = (da[t, :, i : i + H] for i in (0, H, 2 * H))
+            np.add(dh[t], from_later, out=dh_t)
+            self._through_new_state(states[t], z, n, dh_t, da_z, da_n[t], step)
+            np.multiply(da_n[t], r, out=d_inner)
+            np.subtract(1, r, out=step)
+            np.multiply(step, inner[t], out=step)
+            np.multiply(step, d_inner, out=da_r)
+            np.dot(da[t], W_hh_T, out=from_later)
+            np.multiply(dh_t, z, out=dh_t)
+            np.add(from_later, dh_t, out=from_later)
+
+    def _backward_before(self, dh: np.ndarray, da: np.ndarray, from_later: np.ndarray) -> None:
+        """Fill da with the gradients of a_r, a_z and a_n."""
+        states, gates, inner = self._states, self._gates, self._inner
+        T, N, H = inner.shape
+        W_hg_T = self._transposed("W_hg_T", self.W_hh[:, : 2 * H])
+        W_hn_T = self._transposed("W_hn_T", self.W_hh[:, 2 * H :])
+        dh_t, step = self._buffer("dh_t", N, H), self._buffer("step_back", N, H)
+        from_later.fill(0)
+        for t in range(T - 1, -1, -1):
+            r, z, n = (gates[t, :, i : i + H] for i in (0, H, 2 * H))
+            da_r, da_z, da_n = (da[t, :, i : i + H] for i in (0, H, 2 * H))
+            np.add(dh[t], from_later, out=dh_t)
+            self._through_new_state(states[t], z, n, dh_t, da_z, da_n, step)
+            np.multiply(dh_t, z, out=dh_t)  # of dh_{t−1}, the direct part …
+            np.dot(da_n, W_hn_T, out=step)  # the gradient of r h_{t−1}
+            np.multiply(step, r, out=step)
+            np.add(dh_t, step, out=dh_t)  # … and the part through the candidate
+            np.subtract(1, r, out=da_r)
+            np.multiply(da_r, step, out=da_r)
+            np.multiply(da_r, states[t], out=da_r)
+            np.dot(da[t, :, : 2 * H], W_hg_T, out=from_later)
+            np.add(from_later, dh_t, out=from_later)
+
+    def _through_new_state(
+        self,
+        h_before: np.ndarray,
+        z: np.ndarray,
+        n: np.ndarray,
+        dh_t: np.ndarray,
+        da_z: np.ndarray,
+        da_n: np.ndarray,
+        step: np.ndarray,
+    ) -> None:
+        """Write da_z and da_n for the whole gradient of one state; `step` is to write into."""
+        np.subtract(1, z, out=step)
+        np.multiply(step, dh_t, out=step)  # dh (1 − z), which both have in common
+        np.subtract(h_before, n, out=da_z)
+        np.multiply(da_z, z, out=da_z)
+        np.multiply(da_z, step, out=da_z)
+        np.multiply(n, n, out=da_n)
+        np.subtract(1, da_n, out=da_n)
+        np.multiply(da_n, step, out=da_n)
+
+    def _transposed(self, name: str, W: np.ndarray) -> np.ndarray:
+        """Return a contiguous transpose."""
+        transposed = self._buffer(name, *W.shape[::-1])
+        np.copyto(transposed, W.T)
+        return transposed
+
+    def _buffer(self, name: str, *shape: int) -> np.ndarray:
+        """Return an array to write into: a new one, or the one of that name in the workspace."""
+        if not self.keep_workspace:
+            return np.empty(shape, self.dtype)
+        buffer = self._buffers.get(name)
+        if buffer is None or buffer.shape != shape:
+            buffer = self._buffers[name] = np.empty(shape, self.dtype)
+        return buffer
+
+    def _expect(self, name: str, array: np.ndarray, shape: tuple[int, ...]) -> None:
+        if array.shape != shape:
+            raise ValueError(f"{name}: expected shape {shape}, got {array.shape}")
+        if array.dtype != self.dtype:
+            raise ValueError(f"{name}: expected {self.dtype} as W_xh has, got {array.dtype}")

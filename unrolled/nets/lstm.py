@@ -1,0 +1,336 @@
+"""The LSTM of Hochreiter and Schmidhuber (1997) with a forget gate, fast, in NumPy.
+
+    i_t, f_t, o_t = σ(x_t W_x· + h_{t−1} W_h· + b_·),    g_t = tanh(x_t W_xg + h_{t−1} W_hg + b_g)
+    c_t = f_t c_{t−1} + i_t g_t,    h_t = o_t tanh(c_t)
+
+The forget gate is that of Gers, Schmidhuber and Cummins (2000); with peepholes (Gers, Schraudolph
+and Schmidhuber, 2002) the gates also see the cell: i_t and f_t see p c_{t−1}, and o_t sees p c_t.
+
+The lessons write this as plainly as it stands. Here the same numbers come faster: one product for
+the inputs of all steps and gates, one product a step for the state, one tanh for all gates, and one
+product over all T·N rows for each weight's gradient once the loop is over.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
+
+
+class LSTMGradients(NamedTuple):
+    """Gradients of the loss, each with the shape of what it is the gradient of."""
+
+    dx: np.ndarray
+    dh0: np.ndarray
+    dc0: np.ndarray
+    dW_xh: np.ndarray  # noqa: N815
+    dW_hh: np.ndarray  # noqa: N815
+    db_h: np.ndarray
+    dp_i: np.ndarray | None  # the peepholes' are None in a network without them
+    dp_f: np.ndarray | None
+    dp_o: np.ndarray | None
+
+
+class LSTM:
+    """A layer of LSTM units, its gates stacked in the order i, f, g, o.
+
+    The network holds the very arrays it is given: an update in place (`W_hh -= 0.1 * dW_hh`)
+    updates the network. It computes in their dtype, and asks the same dtype of its inputs.
+
+    Args:
+        W_xh: input weights (D, 4H).
+        W_hh: recurrent weights (H, 4H).
+        b_h: bias (4H,). `torch.nn.LSTM` keeps two; this is their sum.
+        peepholes: p_i, p_f and p_o, each (H,), or None for a network without.
+        keep_workspace: allocate all arrays once and use them again in the next call with the same
+            T and N. Nothing large is allocated then, but **what `forward` and `backward` return is
+            overwritten by the next call**: copy what must last. Without it every call returns new
+            arrays.
+
+    Raises:
+        ValueError: a shape, a dtype or the number of peepholes is wrong.
+    """
+
+    def __init__(
+        self,
+        W_xh: ArrayLike,
+        W_hh: ArrayLike,
+        b_h: ArrayLike,
+        peepholes: Sequence[ArrayLike] | None = None,
+        keep_workspace: bool = False,
+    ):
+        self.W_xh, self.W_hh, self.b_h = np.asarray(W_xh), np.asarray(W_hh), np.asarray(b_h)
+        if self.W_xh.ndim != 2 or 0 in self.W_xh.shape or self.W_xh.shape[1] % 4:
+            raise ValueError(f"W_xh: expected shape (D, 4H), got {self.W_xh.shape}")
+        if self.W_xh.dtype.kind != "f":
+            raise ValueError(f"W_xh: expected floating-point numbers, got {self.W_xh.dtype}")
+        self.dtype = self.W_xh.dtype
+        H = self.W_xh.shape[1] // 4
+        self._expect("W_hh", self.W_hh, (H, 4 * H))
+        self._expect("b_h", self.b_h, (4 * H,))
+        self._peepholes: dict[str, np.ndarray] = {}
+        if peepholes is not None:
+            if len(peepholes) != 3:
+                raise ValueError(f"peepholes: expected p_i, p_f and p_o, got {len(peepholes)}")
+            for name, p in zip(("p_i", "p_f", "p_o"), map(np.asarray, peepholes), strict=True):
+                self._expect(name, p, (H,))
+                self._peepholes[name] = p
+        self.keep_workspace = keep_workspace
+        self._buffers: dict[str, np.ndarray] = {}
+        self._x: np.ndarray | None = None  # what backward needs of the last forward
+        self._states: np.ndarray | None = None
+        self._cells: np.ndarray | None = None
+        self._tanh_c: np.ndarray | None = None
+        self._gates: np.ndarray | None = None
+
+    @classmethod
+    def initialise(
+        cls,
+        D: int,
+        H: int,
+        rng: np.random.Generator,
+        peepholes: bool = False,
+        dtype: DTypeLike = np.float64,
+        keep_workspace: bool = False,
+    ) -> "LSTM":
+        """Return a network whose entries are drawn from U(−1/√H, 1/√H), as `torch.nn.LSTM` does.
+
+        Raises:
+            ValueError: D or H is less than 1.
+        """
+        for name, size in (("D", D), ("H", H)):
+            if size < 1:
+                raise ValueError(f"{name}: expected at least 1, got {size}")
+        bound = 1 / np.sqrt(H)
+        shapes = (D, 4 * H), (H, 4 * H), (4 * H,), *([(H,)] * 3 if peepholes else [])
+        weights = [rng.uniform(-bound, bound, shape).astype(dtype) for shape in shapes]
+        return cls(*weights[:3], weights[3:] or None, keep_workspace)
+
+    @property
+    def parameters(self) -> dict[str, np.ndarray]:
+        """W_xh, W_hh, b_h and any p_i, p_f, p_o by name: the network's own arrays, not copies."""
+        return {"W_xh": self.W_xh, "W_hh": self.W_hh, "b_h": self.b_h, **self._peepholes}
+
+    @property
+    def c(self) -> np.ndarray:
+        """The cells c_1 … c_T (T, N, H) of the last `forward`, read-only.
+
+        Raises:
+            RuntimeError: there was no `forward` before.
+        """
+        return self._of_last_forward("c", self._cells)[1:]
+
+    @property
+    def c_T(self) -> np.ndarray:
+        """The last cell (N, H), read-only. To carry on, pass it as `c0` beside `h[-1]` as `h0`.
+
+        Raises:
+            RuntimeError: there was no `forward` before.
+        """
+        return self._of_last_forward("c_T", self._cells)[-1]
+
+    @property
+    def gates(self) -> np.ndarray:
+        """i, f, g and o (T, N, 4H) of the last `forward`, after their activations, read-only.
+
+        Raises:
+            RuntimeError: there was no `forward` before.
+        """
+        return self._of_last_forward("gates", self._gates)
+
+    def forward(
+        self, x: ArrayLike, h0: ArrayLike | None = None, c0: ArrayLike | None = None
+    ) -> np.ndarray:
+        """Run the network over a sequence.
+
+        `backward` reads `x` and the states again, so leave `x` as it is until then. The states are
+        returned read-only for the same reason; write into `h.copy()`. The last cell is `c_T`.
+
+        Args:
+            x: inputs (T, N, D), with T and N at least 1.
+            h0: initial state (N, H); zeros if None.
+            c0: initial cell (N, H); zeros if None.
+
+        Returns:
+            h (T, N, H), the states h_1 … h_T.
+
+        Raises:
+            ValueError: a shape or a dtype is wrong.
+        """
+        x = np.asarray(x)
+        D, H = len(self.W_xh), len(self.W_hh)
+        if x.ndim != 3 or x.shape[2] != D or 0 in x.shape:
+            raise ValueError(
+                f"x: expected shape (T, N, {D}) with T and N at least 1, got {x.shape}"
+            )
+        self._expect("x", x, x.shape)
+        T, N, _ = x.shape
+        h0, c0 = (None if start is None else np.asarray(start) for start in (h0, c0))
+        for name, start in (("h0", h0), ("c0", c0)):
+            if start is not None:
+                self._expect(name, start, (N, H))
+
+        # σ(a) = ½ + ½ tanh(a/2), so that one tanh serves all gates; the inner half goes into the
+        # weights. What it costs is the last digits of a gate that is almost shut.
+        scale = np.repeat(np.array((0.5, 0.5, 1, 0.5), self.dtype), H)
+        shift = np.repeat(np.array((0.5, 0.5, 0, 0.5), self.dtype), H)
+        W_xh = np.multiply(self.W_xh, scale, out=self._buffer("scaled W_xh", D, 4 * H))
+        W_hh = np.multiply(self.W_hh, scale, out=self._buffer("scaled W_hh", H, 4 * H))
+        p_i, p_f, p_o = [0.5 * p for p in self._peepholes.values()] or [None] * 3
+
+        # h_0 … h_T in one block, and the cells: those of t − 1 for all t are then views.
+        states, cells = (self._buffer(name, T + 1, N, H) for name in ("states", "cells"))
+        states[0] = 0 if h0 is None else h0
+        cells[0] = 0 if c0 is None else c0
+        tanh_c, gates = self._buffer("tanh_c", T, N, H), self._buffer("gates", T, N, 4 * H)
+        self._x, self._states, self._cells = x.reshape(T * N, D), states, cells
+        self._tanh_c, self._gates = tanh_c, gates
+        np.matmul(self._x, W_xh, out=gates.reshape(T * N, 4 * H))
+        gates += self.b_h * scale
+
+        step, part = self._buffer("step", N, 4 * H), self._buffer("part", N, H)
+        for t in range(T):
+            a, c_before, c = gates[t], cells[t], cells[t + 1]
+            i, f, g, o = (a[:, k * H : (k + 1) * H] for k in range(4))
+            a += np.dot(states[t], W_hh, out=step)
+            if p_i is None:
+                _activate(a, scale, shift)
+            else:
+                i += np.multiply(p_i, c_before, out=part)
+                f += np.multiply(p_f, c_before, out=part)
+                _activate(a[:, : 3 * H], scale[: 3 * H], shift[: 3 * H])
+            np.multiply(f, c_before, out=c)
+            c += np.multiply(i, g, out=part)
+            if p_o is not None:
+                o += np.multiply(p_o, c, out=part)
+                _activate(o, scale[3 * H :], shift[3 * H :])
+            np.tanh(c, out=tanh_c[t])
+            np.multiply(o, tanh_c[t], out=states[t + 1])
+
+        for kept in (states, cells, gates):
+            kept.flags.writeable = False
+        return states[1:]
+
+    def backward(self, dh: ArrayLike, dc_T: ArrayLike | None = None) -> LSTMGradients:
+        """Backpropagate through time, through the sequence of the last `forward`.
+
+        With dh_t and dc_t complete, what later steps sent included:
+
+            da_o = dh_t tanh(c_t) o_t (1 − o_t)
+            dc_t += dh_t o_t (1 − tanh² c_t) + p_o da_o
+            da_i, da_f = dc_t g_t i_t (1 − i_t), dc_t c_{t−1} f_t (1 − f_t)
+            da_g = dc_t i_t (1 − g_t²)
+
+        and to step t − 1 go dc_t f_t + p_i da_i + p_f da_f, and da W_hhᵀ.
+
+        Args:
+            dh: ∂Loss/∂h_t (T, N, H) from what reads h_t out at each step; it is left unchanged.
+                What reaches h_t from later steps is added here.
+            dc_T: ∂Loss/∂c_T (N, H) from what reads the last cell; zeros if None.
+
+        Returns:
+            dx, dh0, dc0, dW_xh, dW_hh, db_h and, with peepholes, dp_i, dp_f, dp_o, summed over
+            steps and batch where the weights are shared.
+
+        Raises:
+            RuntimeError: there was no `forward` before.
+            ValueError: a shape or a dtype is wrong.
+        """
+        states = self._of_last_forward("backward", self._states)
+        x, cells, tanh_cells, gates = self._x, self._cells, self._tanh_c, self._gates
+        dh = np.asarray(dh)
+        T, N, H = states[1:].shape
+        self._expect("dh", dh, (T, N, H))
+        if dc_T is not None:
+            dc_T = np.asarray(dc_T)
+            self._expect("dc_T", dc_T, (N, H))
+
+        da = self._buffer("da", T, N, 4 * H)
+        W_hh_T = self._buffer("W_hh_T", 4 * H, H)
+        np.copyto(W_hh_T, self.W_hh.T)
+        # One step's gates, and their gradients, each gate in one piece: NumPy is faster there.
+        gates_t, da_t = self._buffer("gates_t", 4, N, H), self._buffer("da_t", 4, N, H)
+        gates_apart, da_apart = (a.reshape(T, N, 4, H).swapaxes(1, 2) for a in (gates, da))
+        i, f, g, o = gates_t
+        da_i, da_f, da_g, da_o = da_t
+        p_i, p_f, p_o = self._peepholes.values() or [None] * 3
+        dh_t, part = self._buffer("dh_t", N, H), self._buffer("part", N, H)
+        # What step t sends back to t − 1; after the first step that is dh0 and dc0.
+        from_later, dc = self._buffer("dh0", N, H), self._buffer("dc0", N, H)
+        from_later.fill(0)
+        np.copyto(dc, 0 if dc_T is None else dc_T)
+        for t in range(T - 1, -1, -1):
+            np.copyto(gates_t, gates_apart[t])
+            tanh_c = tanh_cells[t]
+            np.add(dh[t], from_later, out=dh_t)
+            # Slopes first: σ' = s (1 − s) for three of the gates, tanh' = 1 − g².
+            np.subtract(1, gates_t, out=da_t)
+            da_t *= gates_t
+            np.multiply(g, g, out=part)
+            np.subtract(1, part, out=da_g)
+
+            da_o *= np.multiply(dh_t, tanh_c, out=part)
+            np.multiply(tanh_c, tanh_c, out=part)
+            np.subtract(1, part, out=part)
+            part *= o
+            part *= dh_t
+            dc += part
+            if p_o is not None:
+                dc += np.multiply(p_o, da_o, out=part)
+            da_i *= np.multiply(dc, g, out=part)
+            da_f *= np.multiply(dc, cells[t], out=part)
+            da_g *= np.multiply(dc, i, out=part)
+            dc *= f
+            if p_i is not None:
+                dc += np.multiply(p_i, da_i, out=part)
+                dc += np.multiply(p_f, da_f, out=part)
+            da_apart[t] = da_t
+            np.dot(da[t], W_hh_T, out=from_later)
+
+        D = x.shape[1]
+        dx = self._buffer("dx", T, N, D)
+        rows = da.reshape(T * N, 4 * H)
+        np.matmul(rows, self.W_xh.T, out=dx.reshape(T * N, D))
+        dp = [None] * 3
+        if self._peepholes:
+            seen = cells[:-1], cells[:-1], cells[1:]
+            da_seen = da[..., :H], da[..., H : 2 * H], da[..., 3 * H :]
+            dp = [np.einsum("tnh,tnh->h", c, da_k) for c, da_k in zip(seen, da_seen, strict=True)]
+        return LSTMGradients(
+            dx,
+            from_later,
+            dc,
+            np.matmul(x.T, rows, out=self._buffer("dW_xh", D, 4 * H)),
+            np.matmul(states[:-1].reshape(T * N, H).T, rows, out=self._buffer("dW_hh", H, 4 * H)),
+            np.sum(rows, axis=0, out=self._buffer("db_h", 4 * H)),
+            *dp,
+        )
+
+    def _of_last_forward(self, what: str, array: np.ndarray | None) -> np.ndarray:
+        if array is None:
+            raise RuntimeError(f"{what}: expected a call of forward before it, there was none")
+        return array
+
+    def _buffer(self, name: str, *shape: int) -> np.ndarray:
+        """Return an array to write into: a new one, or the one of that name in the workspace."""
+        if not self.keep_workspace:
+            return np.empty(shape, self.dtype)
+        buffer = self._buffers.get(name)
+        if buffer is None or buffer.shape != shape:
+            buffer = self._buffers[name] = np.empty(shape, self.dtype)
+        buffer.flags.writeable = True
+        return buffer
+
+    def _expect(self, name: str, array: np.ndarray, shape: tuple[int, ...]) -> None:
+        if array.shape != shape:
+            raise ValueError(f"{name}: expected shape {shape}, got {array.shape}")
+        if array.dtype != self.dtype:
+            raise ValueError(f"{name}: expected {self.dtype} as W_xh has, got {array.dtype}")
+
+
+def _activate(a: np.ndarray, scale: np.ndarray, shift: np.ndarray) -> None:
+    """Turn pre-activations, those of σ already halved, into gates, in place."""
+    np.tanh(a, out=a)
+    a *= scale
+    a += shift
