@@ -1,13 +1,15 @@
 """The gated recurrent unit of Cho et al. (2014) as a PyTorch module, equal to `torch.nn.GRU`."""
 
-import math
+from functools import partial
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
+from unrolled.modules.layer import Layer, new_parameter
 
-class GRU(nn.Module):
+
+class GRU(Layer):
     """One layer of gated recurrent units, h_t = (1 − z_t) n_t + z_t h_{t−1}.
 
     With reset after the product, outputs, gradients, names of parameters and initial values are
@@ -36,29 +38,17 @@ class GRU(nn.Module):
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ):
-        super().__init__()
-        for name, size in (("input_size", input_size), ("hidden_size", hidden_size)):
-            if size < 1:
-                raise ValueError(f"{name}: expected at least 1, got {size}")
+        super().__init__(input_size, hidden_size)
         if reset not in ("after", "before"):
             raise ValueError(f"reset: expected 'after' or 'before', got {reset!r}")
-        self.input_size, self.hidden_size = input_size, hidden_size
         self.reset = reset
 
-        def parameter(*shape: int) -> nn.Parameter:
-            return nn.Parameter(torch.empty(*shape, device=device, dtype=dtype))
-
+        parameter = partial(new_parameter, device=device, dtype=dtype)
         self.weight_ih_l0 = parameter(3 * hidden_size, input_size)
         self.weight_hh_l0 = parameter(3 * hidden_size, hidden_size)
         self.bias_ih_l0 = parameter(3 * hidden_size)
         self.bias_hh_l0 = parameter(3 * hidden_size)
         self.reset_parameters()
-
-    def reset_parameters(self) -> None:
-        """Draw every parameter from U(−1/√H, 1/√H), in `torch.nn.GRU`'s order."""
-        bound = 1 / math.sqrt(self.hidden_size)
-        for parameter in self.parameters():
-            nn.init.uniform_(parameter, -bound, bound)
 
     def forward(self, x: Tensor, h0: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Run the layer over a sequence.
@@ -73,19 +63,13 @@ class GRU(nn.Module):
         Raises:
             ValueError: a shape, dtype or device is wrong.
         """
-        D, H = self.input_size, self.hidden_size
-        if x.ndim != 3 or x.shape[2] != D or x.shape[0] == 0:
-            raise ValueError(
-                f"x: expected shape (T, N, {D}) with T at least 1, got {tuple(x.shape)}"
-            )
-        self._expect_alike("x", x)
+        H = self.hidden_size
+        self._expect_inputs(x)
         N = x.shape[1]
         if h0 is None:
             h_t = x.new_zeros(N, H)
-        elif h0.shape != (1, N, H):
-            raise ValueError(f"h0: expected shape {(1, N, H)}, got {tuple(h0.shape)}")
         else:
-            self._expect_alike("h0", h0)
+            self._expect_start("h0", h0, N)
             h_t = h0[0]
 
         after = self.reset == "after"
@@ -112,11 +96,3 @@ class GRU(nn.Module):
     def extra_repr(self) -> str:
         """Return what `print(module)` shows in brackets."""
         return f"{self.input_size}, {self.hidden_size}, reset={self.reset!r}"
-
-    def _expect_alike(self, name: str, tensor: Tensor) -> None:
-        weight = self.weight_ih_l0
-        if (tensor.dtype, tensor.device) != (weight.dtype, weight.device):
-            raise ValueError(
-                f"{name}: expected {weight.dtype} on {weight.device} as the parameters are, "
-                f"got {tensor.dtype} on {tensor.device}"
-            )

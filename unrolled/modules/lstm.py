@@ -1,13 +1,15 @@
 """The LSTM as a PyTorch module, equal to `torch.nn.LSTM`, with peepholes as an option."""
 
-import math
+from functools import partial
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
+from unrolled.modules.layer import Layer, new_parameter
 
-class LSTM(nn.Module):
+
+class LSTM(Layer):
     """One layer of LSTM units, its gates stacked in the order i, f, g, o.
 
     Outputs, gradients, names of parameters and initial values are those of `torch.nn.LSTM` with one
@@ -37,16 +39,10 @@ class LSTM(nn.Module):
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ):
-        super().__init__()
-        for name, size in (("input_size", input_size), ("hidden_size", hidden_size)):
-            if size < 1:
-                raise ValueError(f"{name}: expected at least 1, got {size}")
-        self.input_size, self.hidden_size = input_size, hidden_size
+        super().__init__(input_size, hidden_size)
         self.peepholes = peepholes
 
-        def parameter(*shape: int) -> nn.Parameter:
-            return nn.Parameter(torch.empty(*shape, device=device, dtype=dtype))
-
+        parameter = partial(new_parameter, device=device, dtype=dtype)
         self.weight_ih_l0 = parameter(4 * hidden_size, input_size)
         self.weight_hh_l0 = parameter(4 * hidden_size, hidden_size)
         self.bias_ih_l0 = parameter(4 * hidden_size)
@@ -56,12 +52,6 @@ class LSTM(nn.Module):
             self.weight_pf_l0 = parameter(hidden_size)
             self.weight_po_l0 = parameter(hidden_size)
         self.reset_parameters()
-
-    def reset_parameters(self) -> None:
-        """Draw every parameter from U(−1/√H, 1/√H), in `torch.nn.LSTM`'s order."""
-        bound = 1 / math.sqrt(self.hidden_size)
-        for parameter in self.parameters():
-            nn.init.uniform_(parameter, -bound, bound)
 
     def forward(
         self, x: Tensor, start: tuple[Tensor, Tensor] | None = None
@@ -78,22 +68,14 @@ class LSTM(nn.Module):
         Raises:
             ValueError: a shape, dtype or device is wrong.
         """
-        D, H = self.input_size, self.hidden_size
-        if x.ndim != 3 or x.shape[2] != D or x.shape[0] == 0:
-            raise ValueError(
-                f"x: expected shape (T, N, {D}) with T at least 1, got {tuple(x.shape)}"
-            )
-        self._expect_alike("x", x)
+        H = self.hidden_size
+        self._expect_inputs(x)
         N = x.shape[1]
         if start is None:
             h_t = c_t = x.new_zeros(N, H)
         else:
             for name, tensor in zip(("h0", "c0"), start, strict=True):
-                if tensor.shape != (1, N, H):
-                    raise ValueError(
-                        f"{name}: expected shape {(1, N, H)}, got {tuple(tensor.shape)}"
-                    )
-                self._expect_alike(name, tensor)
+                self._expect_start(name, tensor, N)
             h_t, c_t = (tensor[0] for tensor in start)
 
         W_hh_T = self.weight_hh_l0.t()
@@ -114,11 +96,3 @@ class LSTM(nn.Module):
     def extra_repr(self) -> str:
         """Return what `print(module)` shows in brackets."""
         return f"{self.input_size}, {self.hidden_size}, peepholes={self.peepholes}"
-
-    def _expect_alike(self, name: str, tensor: Tensor) -> None:
-        weight = self.weight_ih_l0
-        if (tensor.dtype, tensor.device) != (weight.dtype, weight.device):
-            raise ValueError(
-                f"{name}: expected {weight.dtype} on {weight.device} as the parameters are, "
-                f"got {tensor.dtype} on {tensor.device}"
-            )

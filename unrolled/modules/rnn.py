@@ -1,10 +1,12 @@
 """The recurrent network of Elman (1990) as a PyTorch module, equal to `torch.nn.RNN`."""
 
-import math
+from functools import partial
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
+
+from unrolled.modules.layer import Layer, new_parameter
 
 _NONLINEARITIES = {"tanh": torch.tanh, "relu": torch.relu, "sigmoid": torch.sigmoid}
 
@@ -14,7 +16,7 @@ def default_device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-class RNN(nn.Module):
+class RNN(Layer):
     """One recurrent layer, h_t = φ(W_ih x_t + b_ih + W_hh h_{t−1} + b_hh).
 
     Outputs, gradients, names of parameters and initial values are those of `torch.nn.RNN` with one
@@ -40,30 +42,18 @@ class RNN(nn.Module):
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ):
-        super().__init__()
-        for name, size in (("input_size", input_size), ("hidden_size", hidden_size)):
-            if size < 1:
-                raise ValueError(f"{name}: expected at least 1, got {size}")
+        super().__init__(input_size, hidden_size)
         if nonlinearity not in _NONLINEARITIES:
             known = ", ".join(map(repr, _NONLINEARITIES))
             raise ValueError(f"nonlinearity: expected one of {known}, got {nonlinearity!r}")
-        self.input_size, self.hidden_size = input_size, hidden_size
         self.nonlinearity = nonlinearity
 
-        def parameter(*shape: int) -> nn.Parameter:
-            return nn.Parameter(torch.empty(*shape, device=device, dtype=dtype))
-
+        parameter = partial(new_parameter, device=device, dtype=dtype)
         self.weight_ih_l0 = parameter(hidden_size, input_size)
         self.weight_hh_l0 = parameter(hidden_size, hidden_size)
         self.bias_ih_l0 = parameter(hidden_size)
         self.bias_hh_l0 = parameter(hidden_size)
         self.reset_parameters()
-
-    def reset_parameters(self) -> None:
-        """Draw every parameter from U(−1/√H, 1/√H), in `torch.nn.RNN`'s order."""
-        bound = 1 / math.sqrt(self.hidden_size)
-        for parameter in self.parameters():
-            nn.init.uniform_(parameter, -bound, bound)
 
     def forward(self, x: Tensor, h0: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Run the layer over a sequence.
@@ -78,19 +68,13 @@ class RNN(nn.Module):
         Raises:
             ValueError: a shape, dtype or device is wrong.
         """
-        D, H = self.input_size, self.hidden_size
-        if x.ndim != 3 or x.shape[2] != D or x.shape[0] == 0:
-            raise ValueError(
-                f"x: expected shape (T, N, {D}) with T at least 1, got {tuple(x.shape)}"
-            )
-        self._expect_alike("x", x)
+        H = self.hidden_size
+        self._expect_inputs(x)
         N = x.shape[1]
         if h0 is None:
             h_t = x.new_zeros(N, H)
-        elif h0.shape != (1, N, H):
-            raise ValueError(f"h0: expected shape {(1, N, H)}, got {tuple(h0.shape)}")
         else:
-            self._expect_alike("h0", h0)
+            self._expect_start("h0", h0, N)
             h_t = h0[0]
 
         phi = _NONLINEARITIES[self.nonlinearity]
@@ -106,11 +90,3 @@ class RNN(nn.Module):
     def extra_repr(self) -> str:
         """Return what `print(module)` shows in brackets."""
         return f"{self.input_size}, {self.hidden_size}, nonlinearity={self.nonlinearity!r}"
-
-    def _expect_alike(self, name: str, tensor: Tensor) -> None:
-        weight = self.weight_ih_l0
-        if (tensor.dtype, tensor.device) != (weight.dtype, weight.device):
-            raise ValueError(
-                f"{name}: expected {weight.dtype} on {weight.device} as the parameters are, "
-                f"got {tensor.dtype} on {tensor.device}"
-            )

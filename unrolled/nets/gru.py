@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from unrolled.activations import sigmoid
+from unrolled.nets.layer import Layer
 
 
 class GRUGradients(NamedTuple):
@@ -31,7 +32,7 @@ class GRUGradients(NamedTuple):
     db_hn: np.ndarray | None
 
 
-class GRU:
+class GRU(Layer):
     """A layer of gated recurrent units.
 
     The network holds the very arrays it is given: an update in place (`W_hh -= 0.1 * dW_hh`)
@@ -147,11 +148,7 @@ class GRU:
         """
         x = np.asarray(x)
         D, H = len(self.W_xh), len(self.W_hh)
-        if x.ndim != 3 or x.shape[2] != D or 0 in x.shape:
-            raise ValueError(
-                f"x: expected shape (T, N, {D}) with T and N at least 1, got {x.shape}"
-            )
-        self._expect("x", x, x.shape)
+        self._expect_inputs(x, D)
         T, N, _ = x.shape
         if h0 is not None:
             h0 = np.asarray(h0)
@@ -349,18 +346,3 @@ class GRU:
         transposed = self._buffer(name, *W.shape[::-1])
         np.copyto(transposed, W.T)
         return transposed
-
-    def _buffer(self, name: str, *shape: int) -> np.ndarray:
-        """Return an array to write into: a new one, or the one of that name in the workspace."""
-        if not self.keep_workspace:
-            return np.empty(shape, self.dtype)
-        buffer = self._buffers.get(name)
-        if buffer is None or buffer.shape != shape:
-            buffer = self._buffers[name] = np.empty(shape, self.dtype)
-        return buffer
-
-    def _expect(self, name: str, array: np.ndarray, shape: tuple[int, ...]) -> None:
-        if array.shape != shape:
-            raise ValueError(f"{name}: expected shape {shape}, got {array.shape}")
-        if array.dtype != self.dtype:
-            raise ValueError(f"{name}: expected {self.dtype} as W_xh has, got {array.dtype}")

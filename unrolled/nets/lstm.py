@@ -17,6 +17,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
+from unrolled.nets.layer import Layer
+
 
 class LSTMGradients(NamedTuple):
     """Gradients of the loss, each with the shape of what it is the gradient of."""
@@ -32,7 +34,7 @@ class LSTMGradients(NamedTuple):
     dp_o: np.ndarray | None
 
 
-class LSTM:
+class LSTM(Layer):
     """A layer of LSTM units, its gates stacked in the order i, f, g, o.
 
     The network holds the very arrays it is given: an update in place (`W_hh -= 0.1 * dW_hh`)
@@ -160,11 +162,7 @@ class LSTM:
         """
         x = np.asarray(x)
         D, H = len(self.W_xh), len(self.W_hh)
-        if x.ndim != 3 or x.shape[2] != D or 0 in x.shape:
-            raise ValueError(
-                f"x: expected shape (T, N, {D}) with T and N at least 1, got {x.shape}"
-            )
-        self._expect("x", x, x.shape)
+        self._expect_inputs(x, D)
         T, N, _ = x.shape
         h0, c0 = (None if start is None else np.asarray(start) for start in (h0, c0))
         for name, start in (("h0", h0), ("c0", c0)):
@@ -311,22 +309,6 @@ class LSTM:
         if array is None:
             raise RuntimeError(f"{what}: expected a call of forward before it, there was none")
         return array
-
-    def _buffer(self, name: str, *shape: int) -> np.ndarray:
-        """Return an array to write into: a new one, or the one of that name in the workspace."""
-        if not self.keep_workspace:
-            return np.empty(shape, self.dtype)
-        buffer = self._buffers.get(name)
-        if buffer is None or buffer.shape != shape:
-            buffer = self._buffers[name] = np.empty(shape, self.dtype)
-        buffer.flags.writeable = True
-        return buffer
-
-    def _expect(self, name: str, array: np.ndarray, shape: tuple[int, ...]) -> None:
-        if array.shape != shape:
-            raise ValueError(f"{name}: expected shape {shape}, got {array.shape}")
-        if array.dtype != self.dtype:
-            raise ValueError(f"{name}: expected {self.dtype} as W_xh has, got {array.dtype}")
 
 
 def _activate(a: np.ndarray, scale: np.ndarray, shift: np.ndarray) -> None:

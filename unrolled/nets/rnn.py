@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from unrolled.activations import ACTIVATIONS
+from unrolled.nets.layer import Layer
 
 
 class RNNGradients(NamedTuple):
@@ -25,7 +26,7 @@ class RNNGradients(NamedTuple):
     db_h: np.ndarray
 
 
-class RNN:
+class RNN(Layer):
     """A recurrent layer whose activation is tanh, ReLU or the sigmoid.
 
     The network holds the very arrays it is given: an update in place (`W_hh -= 0.1 * dW_hh`)
@@ -116,11 +117,7 @@ class RNN:
         """
         x = np.asarray(x)
         D, H = self.W_xh.shape
-        if x.ndim != 3 or x.shape[2] != D or 0 in x.shape:
-            raise ValueError(
-                f"x: expected shape (T, N, {D}) with T and N at least 1, got {x.shape}"
-            )
-        self._expect("x", x, x.shape)
+        self._expect_inputs(x, D)
         T, N, _ = x.shape
         if h0 is not None:
             h0 = np.asarray(h0)
@@ -198,18 +195,3 @@ class RNN:
             dW_hh=np.matmul(h_before.T, da, out=self._buffer("dW_hh", H, H)),
             db_h=np.sum(da, axis=0, out=self._buffer("db_h", H)),
         )
-
-    def _buffer(self, name: str, *shape: int) -> np.ndarray:
-        """Return an array to write into: a new one, or the one of that name in the workspace."""
-        if not self.keep_workspace:
-            return np.empty(shape, self.dtype)
-        buffer = self._buffers.get(name)
-        if buffer is None or buffer.shape != shape:
-            buffer = self._buffers[name] = np.empty(shape, self.dtype)
-        return buffer
-
-    def _expect(self, name: str, array: np.ndarray, shape: tuple[int, ...]) -> None:
-        if array.shape != shape:
-            raise ValueError(f"{name}: expected shape {shape}, got {array.shape}")
-        if array.dtype != self.dtype:
-            raise ValueError(f"{name}: expected {self.dtype} as W_xh has, got {array.dtype}")
