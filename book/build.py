@@ -60,13 +60,34 @@ def read_notebook(page: Path) -> NotebookNode:
 
 def execute(page: Path) -> ExecutionResult:
     """Execute one lesson in a kernel of its own."""
-    return single_nb_execution(
-        read_notebook(page),
+    notebook = read_notebook(page)
+    result = single_nb_execution(
+        notebook,
         cwd=str(page.parent),
         timeout=CELL_TIMEOUT_S,
         allow_errors=False,
         extra_arguments=["--log-level=ERROR"],
     )
+    join_streams(notebook)
+    return result
+
+
+def join_streams(notebook: NotebookNode) -> None:
+    """Make one output of the pieces in which a cell's text came.
+
+    Where a kernel cuts what is printed depends on the load. MyST-NB joins the pieces too, but ends
+    a line at every cut.
+    """
+    for cell in notebook.cells:
+        whole: dict[str, NotebookNode] = {}
+        for output in cell.get("outputs", []):
+            if output.output_type == "stream" and output.name in whole:
+                whole[output.name].text += output.text
+            elif output.output_type == "stream":
+                whole[output.name] = output
+        if whole:
+            kept = {id(output) for output in whole.values()}
+            cell.outputs = [o for o in cell.outputs if o.output_type != "stream" or id(o) in kept]
 
 
 def execute_changed(lessons: list[Path]) -> None:

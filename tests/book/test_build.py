@@ -7,12 +7,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import nbformat
 import pytest
 from small_site import HEADER
 
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "book"))
+from build import join_streams  # noqa: E402
+
 LESSON = (
     HEADER
     + """
@@ -146,3 +150,15 @@ def environment_and_folder(pid: str) -> str:
         return os.readlink(f"/proc/{pid}/cwd") + Path(f"/proc/{pid}/cmdline").read_text()
     except OSError:
         return ""
+
+
+def test_text_that_came_in_pieces_is_one_output_whatever_the_cuts():
+    def stream(text: str, name: str = "stdout"):
+        return nbformat.v4.new_output("stream", name=name, text=text)
+
+    picture = nbformat.v4.new_output("display_data", data={"text/plain": "picture"})
+    pieces = [stream("one"), stream("\ntw"), picture, stream("careful", "stderr"), stream("o\n")]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(outputs=pieces)])
+    join_streams(notebook)
+    outputs = notebook.cells[0].outputs
+    assert [o.get("text", "picture") for o in outputs] == ["one\ntwo\n", "picture", "careful"]
