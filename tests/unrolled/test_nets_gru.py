@@ -1,7 +1,6 @@
 """The fast NumPy GRU against autograd, torch.nn.GRU and central differences."""
 
 import re
-import tracemalloc
 
 import numpy as np
 import pytest
@@ -56,10 +55,6 @@ def assert_same(gradients, expected, **tolerance):
         assert (ours is None) == (theirs is None), name
         if ours is not None:
             np.testing.assert_allclose(ours, theirs, err_msg=name, **tolerance)
-
-
-def copies(gradients):
-    return GRUGradients(*(None if g is None else g.copy() for g in gradients))
 
 
 @every_shape
@@ -155,182 +150,9 @@ def test_saturated_gates_keep_or_replace_the_state_without_a_warning(reset):
     np.testing.assert_array_equal(h, net.gates[2])
 
 
-def test_no_initial_state_means_zeros():
-    net, x, h0, dh = problem(4, 2, 3, 5)
-    h = net.forward(x)
-    gradients = net.backward(dh)
-    np.testing.assert_array_equal(h, net.forward(x, np.zeros_like(h0)))
-    assert_same(gradients, net.backward(dh), rtol=0)
-
-
-@pytest.mark.parametrize("reset", RESETS)
-def test_float32_stays_float32(reset):
-    net, x, h0, dh = problem(6, 3, 2, 4, reset, dtype=np.float32)
-    h = net.forward(x, h0)
-    gradients = net.backward(dh)
-    assert h.dtype == np.float32
-    assert {g.dtype for g in gradients if g is not None} == {np.dtype(np.float32)}
-    expected_h, expected = by_autograd(net, x, h0, dh)
-    np.testing.assert_allclose(h, expected_h, rtol=0, atol=2e-6)
-    assert_same(gradients, expected, rtol=1e-4, atol=2e-5)
-
-
-@pytest.mark.parametrize("reset", RESETS)
-@pytest.mark.parametrize("keep_workspace", [False, True])
-def test_carrying_the_state_over_two_calls_equals_one(keep_workspace, reset):
-    net, x, h0, dh = problem(8, 2, 3, 4, reset)
-    h = net.forward(x, h0)
-    whole = net.backward(dh)
-    # Backward through a cut: the later half's dh0 is what reaches the last state of the earlier.
-    net = GRU(**net.parameters, reset=reset, keep_workspace=keep_workspace)
-    early = net.forward(x[:4], h0).copy()
-    late = net.forward(x[4:], early[-1])
-    np.testing.assert_allclose(np.concatenate([early, late]), h, rtol=0, atol=1e-14)
-    g_late = copies(net.backward(dh[4:]))
-    net.forward(x[:4], h0)
-    d_early = dh[:4].copy()
-    d_early[-1] += g_late.dh0
-    g_early = net.backward(d_early)
-    joined = GRUGradients(
-        np.concatenate([g_early.dx, g_late.dx]),
-        g_early.dh0,
-        *(None if a is None else a + b for a, b in zip(g_early[2:], g_late[2:], strict=True)),
-    )
-    assert_same(joined, whole, rtol=0, atol=1e-13)
-
-
-def test_carried_view_survives_its_own_workspace():
-    net, x, h0, _ = problem(4, 2, 3, 5)
-    kept = GRU(**net.parameters, keep_workspace=True)
-    expected = net.forward(x, net.forward(x, h0)[-1])
-    np.testing.assert_array_equal(kept.forward(x, kept.forward(x, h0)[-1]), expected)
-
-
-@pytest.mark.parametrize("reset", RESETS)
-def test_what_the_caller_passed_is_left_unchanged(reset):
-    net, x, h0, dh = problem(5, 2, 3, 4, reset)
-    given = [x, h0, dh, *net.parameters.values()]
-    before = [a.copy() for a in given]
-    net.forward(x, h0)
-    net.backward(dh)
-    for a, b in zip(given, before, strict=True):
-        np.testing.assert_array_equal(a, b)
-
-
-@pytest.mark.parametrize("reset", RESETS)
-def test_strided_arguments_give_the_same_numbers(reset):
-    net, x, h0, dh = problem(5, 3, 2, 4, reset)
-    expected_h = net.forward(x, h0)
-    expected = net.backward(dh)
-
-    def batch_first(a):
-        return np.ascontiguousarray(a.swapaxes(0, 1)).swapaxes(0, 1)
-
-    net = GRU(*(np.asfortranarray(p) for p in net.parameters.values()), reset=reset)
-    np.testing.assert_allclose(net.forward(batch_first(x), h0), expected_h, rtol=0, atol=1e-14)
-    assert_same(net.backward(batch_first(dh)), expected, rtol=0, atol=1e-13)
-
-
-@pytest.mark.parametrize("reset", RESETS)
-def test_second_backward_gives_the_same_gradients(reset):
-    net, x, h0, dh = problem(5, 2, 3, 4, reset, keep_workspace=True)
-    net.forward(x, h0)
-    first = copies(net.backward(dh))
-    assert_same(first, net.backward(dh), rtol=0)
-
-
-@pytest.mark.parametrize("reset", RESETS)
-def test_without_keep_workspace_results_outlast_the_next_calls(reset):
-    net, x, h0, dh = problem(5, 2, 3, 4, reset)
-    h = net.forward(x, h0)
-    results = [h, *net.gates, *(g for g in net.backward(dh) if g is not None)]
-    before = [a.copy() for a in results]
-    net.backward(2 * dh)
-    net.forward(2 * x, h0)
-    net.backward(dh)
-    for a, b in zip(results, before, strict=True):
-        np.testing.assert_array_equal(a, b)
-
-
-@pytest.mark.parametrize("reset", RESETS)
-def test_keep_workspace_gives_the_same_numbers_in_the_same_arrays(reset):
-    net, x, h0, dh = problem(5, 2, 3, 4, reset)
-    kept = GRU(**net.parameters, reset=reset, keep_workspace=True)
-    first = [kept.forward(x, h0), *kept.backward(dh)]
-    second = [kept.forward(2 * x, h0), *kept.backward(dh)]
-    for a, b in zip(first, second, strict=True):
-        assert a is b is None or np.shares_memory(a, b)
-    np.testing.assert_array_equal(second[0], net.forward(2 * x, h0))
-    assert_same(second[1:], net.backward(dh), rtol=0)
-
-
-@pytest.mark.parametrize("reset", RESETS)
-def test_keep_workspace_allocates_nothing_of_size_again(reset):
-    net, x, h0, dh = problem(200, 16, 16, 16, reset, keep_workspace=True)
-
-    def step():
-        net.forward(x, h0)
-        net.backward(dh)
-
-    step()
-    tracemalloc.start()
-    step()
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    # NumPy's own buffer for broadcasting takes up to 64 kB; every (T, N, ·) array here has 400 kB.
-    assert peak < x.nbytes / 4
-
-
-@pytest.mark.parametrize("reset", RESETS)
-def test_keep_workspace_follows_a_new_shape(reset):
-    net, x, h0, dh = problem(5, 3, 3, 4, reset)
-    kept = GRU(**net.parameters, reset=reset, keep_workspace=True)
-    kept.forward(x, h0)
-    for T, N in ((3, 3), (5, 2), (5, 3)):
-        h = kept.forward(x[:T, :N], h0[:N])
-        np.testing.assert_array_equal(h, net.forward(x[:T, :N], h0[:N]))
-        assert_same(kept.backward(dh[:T, :N]), net.backward(dh[:T, :N]), rtol=0)
-
-
-def test_states_are_read_only_because_backward_reads_them():
-    net, x, h0, _ = problem(5, 2, 3, 4)
-    h = net.forward(x, h0)
-    with pytest.raises(ValueError, match="read-only"):
-        h *= 2
-
-
-def test_network_holds_the_arrays_it_is_given():
-    given = {"W_xh": np.ones((2, 9)), "W_hh": np.ones((3, 9)), "b_h": np.ones(9)}
-    given |= {"b_hn": np.ones(3)}
-    net = GRU(**given)
-    assert list(net.parameters) == ["W_xh", "W_hh", "b_h", "b_hn"]
-    assert all(net.parameters[name] is array for name, array in given.items())
-    before = net.forward(np.ones((2, 1, 2)))
-    given["W_hh"] -= 0.9
-    assert not np.allclose(net.forward(np.ones((2, 1, 2)))[1], before[1])
-
-
-@pytest.mark.parametrize("reset", RESETS)
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_initialise_fills_the_interval_of_torch(dtype, reset):
-    net = GRU.initialise(30, 25, np.random.default_rng(0), reset, dtype)
-    shapes = {"W_xh": (30, 75), "W_hh": (25, 75), "b_h": (75,)}
-    shapes |= {"b_hn": (25,)} if reset == "after" else {}
-    assert {name: p.shape for name, p in net.parameters.items()} == shapes
-    for p in net.parameters.values():
-        assert p.dtype == dtype
-        assert 0.15 < np.abs(p).max() <= 0.2
-        assert abs(p.mean()) < 0.08
-    again = GRU.initialise(30, 25, np.random.default_rng(0), reset, dtype)
-    np.testing.assert_array_equal(net.W_hh, again.W_hh)
-
-
 def arrays(**other):
     shapes = {"W_xh": (3, 12), "W_hh": (4, 12), "b_h": (12,), "b_hn": (4,)}
     return {name: np.zeros(shape) for name, shape in shapes.items()} | other
-
-
-NET, X, H0, DH = problem(5, 2, 3, 4)
 
 
 @pytest.mark.parametrize(
@@ -344,51 +166,15 @@ NET, X, H0, DH = problem(5, 2, 3, 4)
             lambda: GRU(**arrays(), reset="before"),
             "b_hn: expected None with reset before the product, got an array",
         ),
-        (lambda: GRU(**arrays(W_xh=np.zeros(12))), "W_xh: expected shape (D, 3H), got (12,)"),
-        (lambda: GRU(**arrays(W_xh=np.zeros((3, 4)))), "W_xh: expected shape (D, 3H), got (3, 4)"),
-        (lambda: GRU(**arrays(W_xh=np.zeros((3, 0)))), "W_xh: expected shape (D, 3H), got (3, 0)"),
-        (
-            lambda: GRU(**arrays(W_xh=np.zeros((3, 12), int))),
-            "W_xh: expected floating-point numbers, got int64",
-        ),
-        (
-            lambda: GRU(**arrays(W_hh=np.zeros((12, 4)))),
-            "W_hh: expected shape (4, 12), got (12, 4)",
-        ),
-        (lambda: GRU(**arrays(b_h=np.zeros(4))), "b_h: expected shape (12,), got (4,)"),
         (lambda: GRU(**arrays(b_hn=np.zeros(12))), "b_hn: expected shape (4,), got (12,)"),
-        (
-            lambda: GRU(**arrays(b_h=np.zeros(12, np.float32))),
-            "b_h: expected float64 as W_xh has, got float32",
-        ),
         (
             lambda: GRU(**arrays(b_hn=np.zeros(4, np.float32))),
             "b_hn: expected float64 as W_xh has, got float32",
         ),
         (
-            lambda: GRU.initialise(0, 4, np.random.default_rng()),
-            "D: expected at least 1, got 0",
-        ),
-        (
-            lambda: GRU.initialise(3, 0, np.random.default_rng()),
-            "H: expected at least 1, got 0",
-        ),
-        (
             lambda: GRU.initialise(3, 4, np.random.default_rng(), "both"),
             "reset: expected 'after' or 'before', got 'both'",
         ),
-        (
-            lambda: NET.forward(X[0]),
-            "x: expected shape (T, N, 3) with T and N at least 1, got (2, 3)",
-        ),
-        (lambda: NET.forward(X[..., :2]), "got (5, 2, 2)"),
-        (lambda: NET.forward(X[:0]), "got (0, 2, 3)"),
-        (
-            lambda: NET.forward(X.astype(np.float32)),
-            "x: expected float64 as W_xh has, got float32",
-        ),
-        (lambda: NET.forward(X, H0[None]), "h0: expected shape (2, 4), got (1, 2, 4)"),
-        (lambda: NET.forward(X, H0[:1]), "h0: expected shape (2, 4), got (1, 4)"),
     ],
 )
 def test_wrong_argument_is_named(call, message):
@@ -396,27 +182,7 @@ def test_wrong_argument_is_named(call, message):
         call()
 
 
-def test_wrong_upstream_gradient_is_named():
-    net, x, h0, dh = problem(5, 2, 3, 4)
-    net.forward(x, h0)
-    with pytest.raises(ValueError, match=re.escape("dh: expected shape (5, 2, 4), got (4, 2, 4)")):
-        net.backward(dh[1:])
-    with pytest.raises(ValueError, match="dh: expected float64 as W_xh has, got float32"):
-        net.backward(dh.astype(np.float32))
-
-
-def test_backward_and_gates_before_forward_say_so():
-    net, _, _, dh = problem(5, 2, 3, 4)
-    with pytest.raises(RuntimeError, match="backward: expected a call of forward before it"):
-        net.backward(dh)
+def test_gates_before_forward_say_so():
+    net, *_ = problem(5, 2, 3, 4)
     with pytest.raises(RuntimeError, match="gates: expected a call of forward before it"):
         _ = net.gates
-
-
-def test_refused_forward_leaves_the_last_one_in_place():
-    net, x, h0, dh = problem(5, 2, 3, 4, keep_workspace=True)
-    net.forward(x, h0)
-    expected = copies(net.backward(dh))
-    with pytest.raises(ValueError, match="h0"):
-        net.forward(x[:2], h0[:1])
-    assert_same(net.backward(dh), expected, rtol=0)

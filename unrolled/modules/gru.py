@@ -63,15 +63,9 @@ class GRU(Layer):
         Raises:
             ValueError: a shape, dtype or device is wrong.
         """
-        H = self.hidden_size
         self._expect_inputs(x)
-        N = x.shape[1]
-        if h0 is None:
-            h_t = x.new_zeros(N, H)
-        else:
-            self._expect_start("h0", h0, N)
-            h_t = h0[0]
-
+        h_t = self._first(x, "h0", h0)
+        H = self.hidden_size
         after = self.reset == "after"
         W_hh_T = self.weight_hh_l0.t()
         W_hg_T, W_hn_T = W_hh_T.split([2 * H, H], dim=1)

@@ -41,12 +41,19 @@ class Layer(nn.Module):
             )
         self._expect_alike("x", x)
 
-    def _expect_start(self, name: str, start: Tensor, N: int) -> None:
-        """Raise a ValueError unless an initial state is (1, N, H), of the parameters' kind."""
-        if start.shape != (1, N, self.hidden_size):
-            expected = (1, N, self.hidden_size)
-            raise ValueError(f"{name}: expected shape {expected}, got {tuple(start.shape)}")
+    def _first(self, x: Tensor, name: str, start: Tensor | None) -> Tensor:
+        """Return what step 1 starts from (N, H): start (1, N, H), or zeros if it is None.
+
+        Raises:
+            ValueError: the shape, dtype or device of `start` is wrong.
+        """
+        N, H = x.shape[1], self.hidden_size
+        if start is None:
+            return x.new_zeros(N, H)
+        if start.shape != (1, N, H):
+            raise ValueError(f"{name}: expected shape {(1, N, H)}, got {tuple(start.shape)}")
         self._expect_alike(name, start)
+        return start[0]
 
     def _expect_alike(self, name: str, tensor: Tensor) -> None:
         weight = self.weight_ih_l0

@@ -68,16 +68,9 @@ class LSTM(Layer):
         Raises:
             ValueError: a shape, dtype or device is wrong.
         """
-        H = self.hidden_size
         self._expect_inputs(x)
-        N = x.shape[1]
-        if start is None:
-            h_t = c_t = x.new_zeros(N, H)
-        else:
-            for name, tensor in zip(("h0", "c0"), start, strict=True):
-                self._expect_start(name, tensor, N)
-            h_t, c_t = (tensor[0] for tensor in start)
-
+        h0, c0 = (None, None) if start is None else start
+        h_t, c_t = self._first(x, "h0", h0), self._first(x, "c0", c0)
         W_hh_T = self.weight_hh_l0.t()
         a = functional.linear(x, self.weight_ih_l0, self.bias_ih_l0 + self.bias_hh_l0)
         h = []

@@ -68,15 +68,8 @@ class RNN(Layer):
         Raises:
             ValueError: a shape, dtype or device is wrong.
         """
-        H = self.hidden_size
         self._expect_inputs(x)
-        N = x.shape[1]
-        if h0 is None:
-            h_t = x.new_zeros(N, H)
-        else:
-            self._expect_start("h0", h0, N)
-            h_t = h0[0]
-
+        h_t = self._first(x, "h0", h0)
         phi = _NONLINEARITIES[self.nonlinearity]
         W_hh_T = self.weight_hh_l0.t()
         a = functional.linear(x, self.weight_ih_l0, self.bias_ih_l0 + self.bias_hh_l0)

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from unrolled.activations import sigmoid
-from unrolled.nets.layer import Layer
+from unrolled.nets.layer import RecurrentLayer
 
 
 class GRUGradients(NamedTuple):
@@ -32,7 +32,7 @@ class GRUGradients(NamedTuple):
     db_hn: np.ndarray | None
 
 
-class GRU(Layer):
+class GRU(RecurrentLayer):
     """A layer of gated recurrent units.
 
     The network holds the very arrays it is given: an update in place (`W_hh -= 0.1 * dW_hh`)
@@ -54,6 +54,8 @@ class GRU(Layer):
         ValueError: a shape, a dtype or `reset` is wrong, or there is a b_hn with reset before.
     """
 
+    gate_count = 3
+
     def __init__(
         self,
         W_xh: ArrayLike,
@@ -67,23 +69,11 @@ class GRU(Layer):
             raise ValueError(f"reset: expected 'after' or 'before', got {reset!r}")
         if b_hn is not None and reset == "before":
             raise ValueError("b_hn: expected None with reset before the product, got an array")
-        self.W_xh, self.W_hh, self.b_h = np.asarray(W_xh), np.asarray(W_hh), np.asarray(b_h)
-        if self.W_xh.ndim != 2 or 0 in self.W_xh.shape or self.W_xh.shape[1] % 3:
-            raise ValueError(f"W_xh: expected shape (D, 3H), got {self.W_xh.shape}")
-        if self.W_xh.dtype.kind != "f":
-            raise ValueError(f"W_xh: expected floating-point numbers, got {self.W_xh.dtype}")
-        self.dtype = self.W_xh.dtype
-        H = self.W_xh.shape[1] // 3
-        self._expect("W_hh", self.W_hh, (H, 3 * H))
-        self._expect("b_h", self.b_h, (3 * H,))
+        super().__init__(W_xh, W_hh, b_h, keep_workspace)
         self.b_hn = None if b_hn is None else np.asarray(b_hn)
         if self.b_hn is not None:
-            self._expect("b_hn", self.b_hn, (H,))
+            self._expect("b_hn", self.b_hn, self.W_hh.shape[:1])
         self.reset = reset
-        self.keep_workspace = keep_workspace
-        self._buffers: dict[str, np.ndarray] = {}
-        self._x: np.ndarray | None = None  # what backward needs of the last forward
-        self._states: np.ndarray | None = None
         self._gates: np.ndarray | None = None
         self._inner: np.ndarray | None = None
 
@@ -102,19 +92,14 @@ class GRU(Layer):
         Raises:
             ValueError: D or H is less than 1, or `reset` is unknown.
         """
-        for name, size in (("D", D), ("H", H)):
-            if size < 1:
-                raise ValueError(f"{name}: expected at least 1, got {size}")
-        bound = 1 / np.sqrt(H)
-        shapes = [(D, 3 * H), (H, 3 * H), (3 * H,)] + [(H,)] * (reset == "after")
-        draws = [rng.uniform(-bound, bound, shape).astype(dtype) for shape in shapes]
-        return cls(*draws, reset=reset, keep_workspace=keep_workspace)
+        shapes = cls._shapes(D, H) + [(H,)] * (reset == "after")
+        weights = cls._draw(rng, shapes, dtype, D=D, H=H)
+        return cls(*weights, reset=reset, keep_workspace=keep_workspace)
 
     @property
     def parameters(self) -> dict[str, np.ndarray]:
         """W_xh, W_hh, b_h and, if there is one, b_hn by name: the network's own, not copies."""
-        parameters = {"W_xh": self.W_xh, "W_hh": self.W_hh, "b_h": self.b_h}
-        return parameters if self.b_hn is None else parameters | {"b_hn": self.b_hn}
+        return super().parameters | ({} if self.b_hn is None else {"b_hn": self.b_hn})
 
     @property
     def gates(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -123,9 +108,7 @@ class GRU(Layer):
         Raises:
             RuntimeError: there was no `forward` before.
         """
-        if self._gates is None:
-            raise RuntimeError("gates: expected a call of forward before it, there was none")
-        gates = self._gates.view()
+        gates = self._of_last_forward("gates", self._gates).view()
         gates.flags.writeable = False
         r, z, n = np.split(gates, 3, axis=-1)
         return r, z, n
@@ -146,19 +129,10 @@ class GRU(Layer):
         Raises:
             ValueError: a shape or a dtype is wrong.
         """
-        x = np.asarray(x)
-        D, H = len(self.W_xh), len(self.W_hh)
-        self._expect_inputs(x, D)
-        T, N, _ = x.shape
-        if h0 is not None:
-            h0 = np.asarray(h0)
-            self._expect("h0", h0, (N, H))
-
-        # h_0 … h_T in one block: h_{t−1} for all t is then a view, as dW_hh needs it.
-        states = self._buffer("states", T + 1, N, H)
-        states[0] = 0 if h0 is None else h0
-        gates = self._buffer("gates", T, N, 3 * H)
-        self._x, self._states, self._gates = x.reshape(T * N, D), states, gates
+        (states,) = self._begin(x, h0=h0)
+        h = states[1:]
+        T, N, H = h.shape
+        self._gates = gates = self._buffer("gates", T, N, 3 * H)
         np.matmul(self._x, self.W_xh, out=gates.reshape(T * N, 3 * H))
         gates += self.b_h
         # After the product: h_{t−1} W_hn + b_hn. Before it: r_t h_{t−1}.
@@ -167,7 +141,6 @@ class GRU(Layer):
             self._forward_after()
         else:
             self._forward_before()
-        h = states[1:]
         h.flags.writeable = False
         return h
 
@@ -239,42 +212,26 @@ class GRU(Layer):
             RuntimeError: there was no `forward` before.
             ValueError: the shape or the dtype of `dh` is wrong.
         """
-        x, states, inner = self._x, self._states, self._inner
-        if x is None or states is None or inner is None:
-            raise RuntimeError("backward: expected a call of forward before it, there was none")
-        dh = np.asarray(dh)
-        T, N, H = inner.shape
-        self._expect("dh", dh, (T, N, H))
-
-        D = x.shape[1]
+        dh = self._dh(dh)
+        T, N, H = dh.shape
         da = self._buffer("da", T, N, 3 * H)
         dh0 = self._buffer("dh0", N, H)
-        dW_hh = self._buffer("dW_hh", H, 3 * H)
         db_hn = None
-        rows, h_before = da.reshape(T * N, 3 * H), states[:-1].reshape(T * N, H)
         if self.reset == "after":
             # In da's block for n there stands first what h W_hn receives, r da_n, and then da_n.
             da_n = self._buffer("da_n", T, N, H)
             self._backward_after(dh, da, da_n, dh0)
-            np.matmul(h_before.T, rows, out=dW_hh)
+            dW_hh = self._dW_hh(da)
             if self.b_hn is not None:
-                db_hn = np.sum(rows[:, 2 * H :], axis=0, out=self._buffer("db_hn", H))
+                db_hn = np.sum(da[..., 2 * H :], axis=(0, 1), out=self._buffer("db_hn", H))
             da[..., 2 * H :] = da_n
         else:
             self._backward_before(dh, da, dh0)
+            dW_hh = self._buffer("dW_hh", H, 3 * H)
+            rows, h_before = da.reshape(T * N, 3 * H), self._states[:-1].reshape(T * N, H)
             np.matmul(h_before.T, rows[:, : 2 * H], out=dW_hh[:, : 2 * H])
-            np.matmul(inner.reshape(T * N, H).T, rows[:, 2 * H :], out=dW_hh[:, 2 * H :])
-
-        dx = self._buffer("dx", T, N, D)
-        np.matmul(rows, self.W_xh.T, out=dx.reshape(T * N, D))
-        return GRUGradients(
-            dx=dx,
-            dh0=dh0,
-            dW_xh=np.matmul(x.T, rows, out=self._buffer("dW_xh", D, 3 * H)),
-            dW_hh=dW_hh,
-            db_h=np.sum(rows, axis=0, out=self._buffer("db_h", 3 * H)),
-            db_hn=db_hn,
-        )
+            np.matmul(self._inner.reshape(T * N, H).T, rows[:, 2 * H :], out=dW_hh[:, 2 * H :])
+        return GRUGradients(dh0=dh0, dW_hh=dW_hh, db_hn=db_hn, **self._sums(da))
 
     def _backward_after(
         self, dh: np.ndarray, da: np.ndarray, da_n: np.ndarray, from_later: np.ndarray
@@ -340,9 +297,3 @@ class GRU(Layer):
         np.multiply(n, n, out=da_n)
         np.subtract(1, da_n, out=da_n)
         np.multiply(da_n, step, out=da_n)
-
-    def _transposed(self, name: str, W: np.ndarray) -> np.ndarray:
-        """Return a contiguous transpose."""
-        transposed = self._buffer(name, *W.shape[::-1])
-        np.copyto(transposed, W.T)
-        return transposed

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from unrolled.nets.layer import Layer
+from unrolled.nets.layer import RecurrentLayer
 
 
 class LSTMGradients(NamedTuple):
@@ -34,7 +34,7 @@ class LSTMGradients(NamedTuple):
     dp_o: np.ndarray | None
 
 
-class LSTM(Layer):
+class LSTM(RecurrentLayer):
     """A layer of LSTM units, its gates stacked in the order i, f, g, o.
 
     The network holds the very arrays it is given: an update in place (`W_hh -= 0.1 * dW_hh`)
@@ -54,6 +54,8 @@ class LSTM(Layer):
         ValueError: a shape, a dtype or the number of peepholes is wrong.
     """
 
+    gate_count = 4
+
     def __init__(
         self,
         W_xh: ArrayLike,
@@ -62,26 +64,14 @@ class LSTM(Layer):
         peepholes: Sequence[ArrayLike] | None = None,
         keep_workspace: bool = False,
     ):
-        self.W_xh, self.W_hh, self.b_h = np.asarray(W_xh), np.asarray(W_hh), np.asarray(b_h)
-        if self.W_xh.ndim != 2 or 0 in self.W_xh.shape or self.W_xh.shape[1] % 4:
-            raise ValueError(f"W_xh: expected shape (D, 4H), got {self.W_xh.shape}")
-        if self.W_xh.dtype.kind != "f":
-            raise ValueError(f"W_xh: expected floating-point numbers, got {self.W_xh.dtype}")
-        self.dtype = self.W_xh.dtype
-        H = self.W_xh.shape[1] // 4
-        self._expect("W_hh", self.W_hh, (H, 4 * H))
-        self._expect("b_h", self.b_h, (4 * H,))
+        super().__init__(W_xh, W_hh, b_h, keep_workspace)
         self._peepholes: dict[str, np.ndarray] = {}
         if peepholes is not None:
             if len(peepholes) != 3:
                 raise ValueError(f"peepholes: expected p_i, p_f and p_o, got {len(peepholes)}")
             for name, p in zip(("p_i", "p_f", "p_o"), map(np.asarray, peepholes), strict=True):
-                self._expect(name, p, (H,))
+                self._expect(name, p, self.W_hh.shape[:1])
                 self._peepholes[name] = p
-        self.keep_workspace = keep_workspace
-        self._buffers: dict[str, np.ndarray] = {}
-        self._x: np.ndarray | None = None  # what backward needs of the last forward
-        self._states: np.ndarray | None = None
         self._cells: np.ndarray | None = None
         self._tanh_c: np.ndarray | None = None
         self._gates: np.ndarray | None = None
@@ -101,18 +91,14 @@ class LSTM(Layer):
         Raises:
             ValueError: D or H is less than 1.
         """
-        for name, size in (("D", D), ("H", H)):
-            if size < 1:
-                raise ValueError(f"{name}: expected at least 1, got {size}")
-        bound = 1 / np.sqrt(H)
-        shapes = (D, 4 * H), (H, 4 * H), (4 * H,), *([(H,)] * 3 if peepholes else [])
-        weights = [rng.uniform(-bound, bound, shape).astype(dtype) for shape in shapes]
+        shapes = cls._shapes(D, H) + [(H,)] * (3 if peepholes else 0)
+        weights = cls._draw(rng, shapes, dtype, D=D, H=H)
         return cls(*weights[:3], weights[3:] or None, keep_workspace)
 
     @property
     def parameters(self) -> dict[str, np.ndarray]:
         """W_xh, W_hh, b_h and any p_i, p_f, p_o by name: the network's own arrays, not copies."""
-        return {"W_xh": self.W_xh, "W_hh": self.W_hh, "b_h": self.b_h, **self._peepholes}
+        return super().parameters | self._peepholes
 
     @property
     def c(self) -> np.ndarray:
@@ -160,29 +146,19 @@ class LSTM(Layer):
         Raises:
             ValueError: a shape or a dtype is wrong.
         """
-        x = np.asarray(x)
-        D, H = len(self.W_xh), len(self.W_hh)
-        self._expect_inputs(x, D)
-        T, N, _ = x.shape
-        h0, c0 = (None if start is None else np.asarray(start) for start in (h0, c0))
-        for name, start in (("h0", h0), ("c0", c0)):
-            if start is not None:
-                self._expect(name, start, (N, H))
+        states, cells = self._begin(x, h0=h0, c0=c0)
+        self._cells = cells
+        T, N, H = states[1:].shape
 
         # σ(a) = ½ + ½ tanh(a/2), so that one tanh serves all gates; the inner half goes into the
         # weights. What it costs is the last digits of a gate that is almost shut.
         scale = np.repeat(np.array((0.5, 0.5, 1, 0.5), self.dtype), H)
         shift = np.repeat(np.array((0.5, 0.5, 0, 0.5), self.dtype), H)
-        W_xh = np.multiply(self.W_xh, scale, out=self._buffer("scaled W_xh", D, 4 * H))
-        W_hh = np.multiply(self.W_hh, scale, out=self._buffer("scaled W_hh", H, 4 * H))
+        W_xh = np.multiply(self.W_xh, scale, out=self._buffer("scaled W_xh", *self.W_xh.shape))
+        W_hh = np.multiply(self.W_hh, scale, out=self._buffer("scaled W_hh", *self.W_hh.shape))
         p_i, p_f, p_o = [0.5 * p for p in self._peepholes.values()] or [None] * 3
 
-        # h_0 … h_T in one block, and the cells: those of t − 1 for all t are then views.
-        states, cells = (self._buffer(name, T + 1, N, H) for name in ("states", "cells"))
-        states[0] = 0 if h0 is None else h0
-        cells[0] = 0 if c0 is None else c0
         tanh_c, gates = self._buffer("tanh_c", T, N, H), self._buffer("gates", T, N, 4 * H)
-        self._x, self._states, self._cells = x.reshape(T * N, D), states, cells
         self._tanh_c, self._gates = tanh_c, gates
         np.matmul(self._x, W_xh, out=gates.reshape(T * N, 4 * H))
         gates += self.b_h * scale
@@ -235,18 +211,15 @@ class LSTM(Layer):
             RuntimeError: there was no `forward` before.
             ValueError: a shape or a dtype is wrong.
         """
-        states = self._of_last_forward("backward", self._states)
-        x, cells, tanh_cells, gates = self._x, self._cells, self._tanh_c, self._gates
-        dh = np.asarray(dh)
-        T, N, H = states[1:].shape
-        self._expect("dh", dh, (T, N, H))
+        dh = self._dh(dh)
+        T, N, H = dh.shape
+        cells, tanh_cells, gates = self._cells, self._tanh_c, self._gates
         if dc_T is not None:
             dc_T = np.asarray(dc_T)
             self._expect("dc_T", dc_T, (N, H))
 
         da = self._buffer("da", T, N, 4 * H)
-        W_hh_T = self._buffer("W_hh_T", 4 * H, H)
-        np.copyto(W_hh_T, self.W_hh.T)
+        W_hh_T = self._transposed("W_hh_T", self.W_hh)
         # One step's gates, and their gradients, each gate in one piece: NumPy is faster there.
         gates_t, da_t = self._buffer("gates_t", 4, N, H), self._buffer("da_t", 4, N, H)
         gates_apart, da_apart = (a.reshape(T, N, 4, H).swapaxes(1, 2) for a in (gates, da))
@@ -286,29 +259,22 @@ class LSTM(Layer):
             da_apart[t] = da_t
             np.dot(da[t], W_hh_T, out=from_later)
 
-        D = x.shape[1]
-        dx = self._buffer("dx", T, N, D)
-        rows = da.reshape(T * N, 4 * H)
-        np.matmul(rows, self.W_xh.T, out=dx.reshape(T * N, D))
-        dp = [None] * 3
+        dp_i = dp_f = dp_o = None
         if self._peepholes:
             seen = cells[:-1], cells[:-1], cells[1:]
             da_seen = da[..., :H], da[..., H : 2 * H], da[..., 3 * H :]
-            dp = [np.einsum("tnh,tnh->h", c, da_k) for c, da_k in zip(seen, da_seen, strict=True)]
+            dp_i, dp_f, dp_o = (
+                np.einsum("tnh,tnh->h", c, da_k) for c, da_k in zip(seen, da_seen, strict=True)
+            )
         return LSTMGradients(
-            dx,
-            from_later,
-            dc,
-            np.matmul(x.T, rows, out=self._buffer("dW_xh", D, 4 * H)),
-            np.matmul(states[:-1].reshape(T * N, H).T, rows, out=self._buffer("dW_hh", H, 4 * H)),
-            np.sum(rows, axis=0, out=self._buffer("db_h", 4 * H)),
-            *dp,
+            dh0=from_later,
+            dc0=dc,
+            dW_hh=self._dW_hh(da),
+            dp_i=dp_i,
+            dp_f=dp_f,
+            dp_o=dp_o,
+            **self._sums(da),
         )
-
-    def _of_last_forward(self, what: str, array: np.ndarray | None) -> np.ndarray:
-        if array is None:
-            raise RuntimeError(f"{what}: expected a call of forward before it, there was none")
-        return array
 
 
 def _activate(a: np.ndarray, scale: np.ndarray, shift: np.ndarray) -> None:

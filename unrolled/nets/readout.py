@@ -5,6 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
+from unrolled.nets.layer import Layer
+
 
 class ReadoutGradients(NamedTuple):
     """Gradients of the loss, each with the shape of what it is the gradient of."""
@@ -14,7 +16,7 @@ class ReadoutGradients(NamedTuple):
     db_o: np.ndarray
 
 
-class Readout:
+class Readout(Layer):
     """Reads every state out in the same way: o = h W_ho + b_o.
 
     The layer holds the very arrays it is given, as `unrolled.nets.RNN` does.
@@ -27,12 +29,11 @@ class Readout:
         ValueError: a shape or a dtype is wrong.
     """
 
+    first_weight = "W_ho"
+
     def __init__(self, W_ho: ArrayLike, b_o: ArrayLike):
         self.W_ho, self.b_o = np.asarray(W_ho), np.asarray(b_o)
-        if self.W_ho.ndim != 2 or 0 in self.W_ho.shape:
-            raise ValueError(f"W_ho: expected shape (H, C), got {self.W_ho.shape}")
-        if self.W_ho.dtype.kind != "f":
-            raise ValueError(f"W_ho: expected floating-point numbers, got {self.W_ho.dtype}")
+        self._expect_first(self.W_ho, "(H, C)")
         self._expect("b_o", self.b_o, self.W_ho.shape[1:])
         self._h: np.ndarray | None = None
 
@@ -45,11 +46,7 @@ class Readout:
         Raises:
             ValueError: H or C is less than 1.
         """
-        for name, size in (("H", H), ("C", C)):
-            if size < 1:
-                raise ValueError(f"{name}: expected at least 1, got {size}")
-        bound = 1 / np.sqrt(H)
-        return cls(*(rng.uniform(-bound, bound, shape).astype(dtype) for shape in ((H, C), (C,))))
+        return cls(*cls._draw(rng, [(H, C), (C,)], dtype, H=H, C=C))
 
     @property
     def parameters(self) -> dict[str, np.ndarray]:
@@ -93,9 +90,3 @@ class Readout:
         return ReadoutGradients(
             dh=do @ self.W_ho.T, dW_ho=self._h.reshape(-1, H).T @ rows, db_o=rows.sum(axis=0)
         )
-
-    def _expect(self, name: str, array: np.ndarray, shape: tuple[int, ...]) -> None:
-        if array.shape != shape:
-            raise ValueError(f"{name}: expected shape {shape}, got {array.shape}")
-        if array.dtype != self.W_ho.dtype:
-            raise ValueError(f"{name}: expected {self.W_ho.dtype} as W_ho has, got {array.dtype}")

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from unrolled.activations import ACTIVATIONS
-from unrolled.nets.layer import Layer
+from unrolled.nets.layer import RecurrentLayer
 
 
 class RNNGradients(NamedTuple):
@@ -26,7 +26,7 @@ class RNNGradients(NamedTuple):
     db_h: np.ndarray
 
 
-class RNN(Layer):
+class RNN(RecurrentLayer):
     """A recurrent layer whose activation is tanh, ReLU or the sigmoid.
 
     The network holds the very arrays it is given: an update in place (`W_hh -= 0.1 * dW_hh`)
@@ -57,20 +57,8 @@ class RNN(Layer):
         if activation not in ACTIVATIONS:
             known = ", ".join(map(repr, ACTIVATIONS))
             raise ValueError(f"activation: expected one of {known}, got {activation!r}")
-        self.W_xh, self.W_hh, self.b_h = np.asarray(W_xh), np.asarray(W_hh), np.asarray(b_h)
-        if self.W_xh.ndim != 2 or 0 in self.W_xh.shape:
-            raise ValueError(f"W_xh: expected shape (D, H), got {self.W_xh.shape}")
-        if self.W_xh.dtype.kind != "f":
-            raise ValueError(f"W_xh: expected floating-point numbers, got {self.W_xh.dtype}")
-        self.dtype = self.W_xh.dtype
-        _, H = self.W_xh.shape
-        self._expect("W_hh", self.W_hh, (H, H))
-        self._expect("b_h", self.b_h, (H,))
+        super().__init__(W_xh, W_hh, b_h, keep_workspace)
         self.activation = activation
-        self.keep_workspace = keep_workspace
-        self._buffers: dict[str, np.ndarray] = {}
-        self._x: np.ndarray | None = None  # what backward needs of the last forward
-        self._states: np.ndarray | None = None
 
     @classmethod
     def initialise(
@@ -87,17 +75,8 @@ class RNN(Layer):
         Raises:
             ValueError: D or H is less than 1, or the activation is unknown.
         """
-        for name, size in (("D", D), ("H", H)):
-            if size < 1:
-                raise ValueError(f"{name}: expected at least 1, got {size}")
-        bound = 1 / np.sqrt(H)
-        draws = (rng.uniform(-bound, bound, shape) for shape in ((D, H), (H, H), (H,)))
-        return cls(*(draw.astype(dtype) for draw in draws), activation, keep_workspace)
-
-    @property
-    def parameters(self) -> dict[str, np.ndarray]:
-        """The arrays W_xh, W_hh and b_h by name: the network's own, not copies."""
-        return {"W_xh": self.W_xh, "W_hh": self.W_hh, "b_h": self.b_h}
+        weights = cls._draw(rng, cls._shapes(D, H), dtype, D=D, H=H)
+        return cls(*weights, activation, keep_workspace)
 
     def forward(self, x: ArrayLike, h0: ArrayLike | None = None) -> np.ndarray:
         """Run the network over a sequence.
@@ -115,20 +94,10 @@ class RNN(Layer):
         Raises:
             ValueError: a shape or a dtype is wrong.
         """
-        x = np.asarray(x)
-        D, H = self.W_xh.shape
-        self._expect_inputs(x, D)
-        T, N, _ = x.shape
-        if h0 is not None:
-            h0 = np.asarray(h0)
-            self._expect("h0", h0, (N, H))
-
-        # h_0 … h_T in one block: h_{t−1} for all t is then a view, as dW_hh needs it.
-        states = self._buffer("states", T + 1, N, H)
-        states[0] = 0 if h0 is None else h0
+        (states,) = self._begin(x, h0=h0)
         h = states[1:]
-        self._x, self._states = x.reshape(T * N, D), states
-        np.matmul(self._x, self.W_xh, out=h.reshape(T * N, H))
+        _, N, H = h.shape
+        np.matmul(self._x, self.W_xh, out=h.reshape(-1, H))
         h += self.b_h
 
         apply = ACTIVATIONS[self.activation].apply
@@ -162,18 +131,13 @@ class RNN(Layer):
             RuntimeError: there was no `forward` before.
             ValueError: the shape or the dtype of `dh` is wrong.
         """
-        x, states = self._x, self._states
-        if x is None or states is None:
-            raise RuntimeError("backward: expected a call of forward before it, there was none")
-        dh = np.asarray(dh)
-        T, N, H = states[1:].shape
-        self._expect("dh", dh, (T, N, H))
+        dh = self._dh(dh)
+        T, N, H = dh.shape
 
         # da holds φ'(a) for all steps first; the loop multiplies in what arrives at each step.
         da = self._buffer("da", T, N, H)
-        ACTIVATIONS[self.activation].slope(states[1:], out=da)
-        W_hh_T = self._buffer("W_hh_T", H, H)
-        np.copyto(W_hh_T, self.W_hh.T)  # contiguous, as in forward
+        ACTIVATIONS[self.activation].slope(self._states[1:], out=da)
+        W_hh_T = self._transposed("W_hh_T", self.W_hh)
         step = self._buffer("step", N, H)
         dh0 = self._buffer("dh0", N, H)
         from_later = dh0  # what step t sends back to t − 1; after the first step that is dh0
@@ -183,15 +147,4 @@ class RNN(Layer):
             np.multiply(da[t], step, out=da[t])
             np.dot(da[t], W_hh_T, out=from_later)
 
-        D = x.shape[1]
-        dx = self._buffer("dx", T, N, D)
-        da = da.reshape(T * N, H)
-        h_before = states[:-1].reshape(T * N, H)
-        np.matmul(da, self.W_xh.T, out=dx.reshape(T * N, D))
-        return RNNGradients(
-            dx=dx,
-            dh0=dh0,
-            dW_xh=np.matmul(x.T, da, out=self._buffer("dW_xh", D, H)),
-            dW_hh=np.matmul(h_before.T, da, out=self._buffer("dW_hh", H, H)),
-            db_h=np.sum(da, axis=0, out=self._buffer("db_h", H)),
-        )
+        return RNNGradients(dh0=dh0, dW_hh=self._dW_hh(da), **self._sums(da))
