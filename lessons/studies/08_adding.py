@@ -7,23 +7,14 @@ kept in unrolled/data/recorded is, for each run, the updates it took, "overflow"
 together with a hash of those cells, so that a test can tell when the chapter has moved on.
 """
 
-import hashlib
-import json
-import os
 from itertools import product
-from multiprocessing import get_context
-from pathlib import Path
-
-# One thread a process, also for the products of matrices; read when NumPy is imported.
-os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 import numpy as np
 import torch
-from myst_nb.core.read import read_myst_markdown_notebook
+from recording import record, study_cells
 from torch import nn
 
 from unrolled.clipping import clip_by_global_norm
-from unrolled.data.recorded import FOLDER
 from unrolled.initialisers import gaussian, identity
 from unrolled.losses import squared_error
 from unrolled.nets import RNN
@@ -31,17 +22,9 @@ from unrolled.nets.readout import Readout
 from unrolled.optimisers import Adam
 from unrolled.tasks import adding
 
-RESULT = FOLDER / f"{Path(__file__).stem}.json"
-LESSON = Path(__file__).parents[1] / "08-initialisation-and-identity.md"
+LESSON = "08-initialisation-and-identity"
 LENGTHS, SEEDS, H = (50, 100, 200, 400), (0, 1, 2), 64
 RATES = {"tanh": (1e-3,), "IRNN": (5e-4, 1e-3), "LSTM": (1e-2,)}
-
-
-def study_cells() -> str:
-    """Return the source of the lesson's cells tagged `study`."""
-    cells = read_myst_markdown_notebook(LESSON.read_text(encoding="utf-8")).cells
-    return "\n\n".join(c.source for c in cells if "study" in c.metadata.get("tags", ()))
-
 
 # What the cells read, and where they put what they define.
 names = {
@@ -54,7 +37,7 @@ names = {
     "gaussian": gaussian,
     "squared_error": squared_error,
 }
-exec(compile(study_cells(), LESSON.name, "exec"), names)
+exec(compile(study_cells(LESSON), LESSON, "exec"), names)
 
 
 def lstm_updates(T: int, rate: float, seed: int, most: int = 2000) -> int | str:
@@ -94,30 +77,18 @@ def run(job: tuple[str, int, float, int]) -> dict:
     return {"net": name, "T": T, "rate": rate, "seed": seed, "outcome": outcome}
 
 
-def main() -> None:
-    """Make all runs and write the file."""
+if __name__ == "__main__":
     jobs = [
         (name, T, rate, seed)
         for name, rates in RATES.items()
         for T, rate, seed in product(LENGTHS, rates, SEEDS)
     ]
-    jobs.sort(key=lambda job: job[1])  # the shortest first, to see something soon
-    runs = []
-    with get_context("spawn").Pool() as pool:
-        for result in pool.imap(run, jobs):
-            print(result, flush=True)
-            runs.append(result)
-    order = list(RATES)
-    runs.sort(key=lambda r: (order.index(r["net"]), r["T"], r["rate"], r["seed"]))
-    rows = ",\n  ".join(json.dumps(r) for r in runs)
-    about = {
-        "command": "python lessons/studies/08_adding.py",
-        "cells": hashlib.sha256(study_cells().encode()).hexdigest(),
-        "versions": {"numpy": np.__version__, "torch": torch.__version__.split("+")[0]},
-    }
-    head = json.dumps(about, indent=1)[1:-2]
-    RESULT.write_text(f'{{{head},\n "runs": [\n  {rows}\n ]\n}}\n')
-
-
-if __name__ == "__main__":
-    main()
+    jobs.sort(key=lambda job: job[1])
+    nets = list(RATES)
+    record(
+        "08_adding",
+        LESSON,
+        run,
+        jobs,
+        order=lambda r: (nets.index(r["net"]), r["T"], r["rate"], r["seed"]),
+    )

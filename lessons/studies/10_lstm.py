@@ -8,26 +8,16 @@ task, and the error at the end, together with a hash of those cells, so that a t
 the chapter has moved on.
 """
 
-import hashlib
-import json
-import os
 from itertools import product
-from multiprocessing import get_context
-from pathlib import Path
-
-# One thread a process, also for the products of matrices; read when NumPy is imported.
-os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 import numpy as np
 import torch
-from myst_nb.core.read import read_myst_markdown_notebook
+from recording import record, study_cells
 from torch import nn
 
-from unrolled.data.recorded import FOLDER
 from unrolled.tasks import adding, agreement, temporal_order
 
-RESULT = FOLDER / f"{Path(__file__).stem}.json"
-LESSON = Path(__file__).parents[1] / "10-lstm.md"
+LESSON = "10-lstm"
 LENGTHS = {"temporal order": 40, "adding": 60}
 SEEDS, MOST = range(10), 800
 RATES = {  # a second rate for the network that likes smaller steps
@@ -39,12 +29,6 @@ RATES = {  # a second rate for the network that likes smaller steps
 }
 
 
-def study_cells() -> str:
-    """Return the source of the lesson's cells tagged `study`."""
-    cells = read_myst_markdown_notebook(LESSON.read_text(encoding="utf-8")).cells
-    return "\n\n".join(c.source for c in cells if "study" in c.metadata.get("tags", ()))
-
-
 # What the cells read, and where they put what they define.
 names = {
     "np": np,
@@ -54,7 +38,7 @@ names = {
     "agreement": agreement,
     "temporal_order": temporal_order,
 }
-exec(compile(study_cells(), LESSON.name, "exec"), names)
+exec(compile(study_cells(LESSON), LESSON, "exec"), names)
 
 
 def run(job: tuple[str, str, float, int]) -> dict:
@@ -67,30 +51,18 @@ def run(job: tuple[str, str, float, int]) -> dict:
     return settings | {"updates": updates, "error": round(error, 4)}
 
 
-def main() -> None:
-    """Make all runs and write the file."""
+if __name__ == "__main__":
     jobs = [
         (task, cell, rate, seed)
         for seed, task, (cell, rates) in product(SEEDS, LENGTHS, RATES.items())
         for rate in rates
     ]
-    runs = []
-    with get_context("spawn").Pool() as pool:
-        for result in pool.imap(run, jobs):
-            print(result, flush=True)
-            runs.append(result)
     tasks, cells = list(LENGTHS), list(RATES)
-    runs.sort(key=lambda r: (tasks.index(r["task"]), cells.index(r["cell"]), r["rate"], r["seed"]))
-    rows = ",\n  ".join(json.dumps(r) for r in runs)
-    about = {
-        "command": "python lessons/studies/10_lstm.py",
-        "cells": hashlib.sha256(study_cells().encode()).hexdigest(),
-        "most": MOST,
-        "versions": {"numpy": np.__version__, "torch": torch.__version__.split("+")[0]},
-    }
-    head = json.dumps(about, indent=1)[1:-2]
-    RESULT.write_text(f'{{{head},\n "runs": [\n  {rows}\n ]\n}}\n')
-
-
-if __name__ == "__main__":
-    main()
+    record(
+        "10_lstm",
+        LESSON,
+        run,
+        jobs,
+        order=lambda r: (tasks.index(r["task"]), cells.index(r["cell"]), r["rate"], r["seed"]),
+        most=MOST,
+    )
