@@ -41,6 +41,7 @@ demo: $(INSTALLED)
 	@$(BIN)/python -m autograder.demo
 
 bench: $(INSTALLED)
+	@$(BIN)/python -m bench nets
 	@$(BIN)/python -m bench grading
 
 clean:

@@ -6,9 +6,9 @@ import sys
 # One thread for each process, before anything loads NumPy: small matrices, many processes.
 os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
 
-from bench import grading
+from bench import grading, nets
 
-SECTIONS = {"grading": grading.main}
+SECTIONS = {"grading": grading.main, "nets": nets.main}
 
 
 def main(arguments: list[str]) -> int:
