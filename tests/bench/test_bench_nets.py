@@ -1,4 +1,4 @@
-"""The comparison of our layers with torch.nn's runs for every layer, and compares like with like."""
+"""The comparison of our layers with torch.nn runs for every layer and both types."""
 
 import numpy as np
 import pytest
