@@ -11,7 +11,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from autograder.demo import notebooks
-from autograder.problems.ps2_variants import RIGHT, SOLUTION, WRONG
+from autograder.problems.ps2.variants import RIGHT, SOLUTION, WRONG
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from nbformat import NotebookNode
 
 from autograder.demo import notebooks
-from autograder.problems.ps2_variants import RIGHT, SOLUTION, WRONG, stub
+from autograder.problems.ps2.variants import RIGHT, SOLUTION, WRONG, stub
 
 EVERYTHING = ("forward", "backward", "truncated")
 

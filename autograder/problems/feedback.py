@@ -6,71 +6,23 @@ an expected number. Shared by all problem sets.
 
 import contextlib
 import io
-import linecache
 import logging
-import traceback
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from autograder.problems.answers import (
+    NOT_WRITTEN,
+    Case,
+    Output,
+    Reply,
+    UnusableError,
+    call,
+    tolerance_for,
+)
 from autograder.student.checking import real_array
-
-TOLERANCE = 1e-6
-NOT_WRITTEN = "it is not written yet (NotImplementedError)"
-FLOAT32_TOLERANCE = 200 * float(np.finfo(np.float32).eps)
-
-
-class UnusableError(Exception):
-    """A returned value in which no output can be looked for; the message says why, in words."""
-
-
-@dataclass(frozen=True)
-class Case:
-    """One hidden input: its group of marks, the arguments in the order of the call, the answers."""
-
-    group: str
-    arguments: Mapping[str, Any]
-    expected: Mapping[str, np.ndarray]
-    description: str
-
-
-@dataclass(frozen=True)
-class Output:
-    """One graded output: its name, the points of each group, and what its leading axes count.
-
-    `axes` holds "step" and "sample" where an axis counts those, so that feedback can name them.
-    """
-
-    name: str
-    points: Mapping[str, float]
-    axes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Reply:
-    """What came back from a student's function: a value, or words about the error it raised."""
-
-    value: Any = None
-    error: str | None = None
-    changed: Sequence[str] = field(default_factory=tuple)
-
-
-def call(function: Callable, arguments: Mapping[str, Any]) -> Reply:
-    """Call a student's function on copies of the arguments, by position.
-
-    KeyboardInterrupt, nbgrader's way to end a cell that takes too long, passes through.
-    """
-    copies = {k: v.copy() if isinstance(v, np.ndarray) else v for k, v in arguments.items()}
-    value, error = None, None
-    try:
-        value = function(*copies.values())
-    except (Exception, SystemExit) as raised:
-        error = describe_error(raised)
-    changed = tuple(k for k, v in arguments.items() if not np.array_equal(v, copies[k]))
-    return Reply(value, error, changed)
 
 
 @contextlib.contextmanager
@@ -95,43 +47,33 @@ def quiet():
             logging.disable(disabled)
 
 
-def describe_error(raised: BaseException) -> str:
-    """Type and message of an exception, and the line of the student's code it came from."""
-    if isinstance(raised, NotImplementedError):
-        return NOT_WRITTEN
-    text = f"it raised {type(raised).__name__}: {str(raised)[:200]}"
-    line = getattr(raised, "student_line", None)
-    if line is not None:  # the judge: the student's frames are in another process
-        source = getattr(raised, "student_source", "")
-        return text + f", in line {line} of your cell" + (f": {source}" if source else "")
-    frames = [
-        (frame, line)
-        for frame, line in traceback.walk_tb(raised.__traceback__)
-        if frame.f_globals.get("__name__") == "__main__"  # the notebook, not a library
-    ]
-    if frames:
-        frame, number = frames[-1]
-        source = linecache.getline(frame.f_code.co_filename, number).strip()
-        text += f", in line {number} of your cell" + (f": {source}" if source else "")
-    return text
-
-
 def grade(
     function: Callable,
     cases: Sequence[Case],
     outputs: Sequence[Output],
     unpack: Callable[[Any], Mapping[str, Any]],
+    diagnose: Callable[..., Sequence[object]] | None = None,
 ) -> float:
     """Give the points of each output and group whose cases are all right; print why not.
 
-    `unpack` turns the returned value into named outputs, or raises UnusableError.
-    Returns the points earned, a float that nbgrader reads as partial credit.
+    Args:
+        function: the student's, called by position with each case's arguments.
+        cases: the hidden inputs.
+        outputs: what is graded of each answer.
+        unpack: turns the returned value into named outputs, or raises UnusableError.
+        diagnose: looks for wrong answers among known misconceptions, as `Catalogue.diagnose` does
+            for one cell and function; what it returns is printed.
+
+    Returns:
+        The points earned, a float that nbgrader reads as partial credit.
     """
     wrong: dict[tuple[str, str], str] = {}  # (output, group) -> what is wrong in its first bad case
     changed: dict[str, None] = {}
+    replies = []
     with quiet():
         for case in cases:
             reply = call(function, case.arguments)
+            replies.append(reply)
             changed.update(dict.fromkeys(reply.changed))
             for output in outputs:
                 if case.group in output.points and (output.name, case.group) not in wrong:
@@ -139,6 +81,8 @@ def grade(
                         trouble = find_trouble(reply, output, case, unpack)
                     if trouble:
                         wrong[output.name, case.group] = f"({case.description}): {trouble}"
+        bad = list(dict.fromkeys(name for name, _ in wrong))
+        diagnoses = diagnose(cases, outputs, unpack, replies, bad) if diagnose and bad else ()
 
     earned = 0.0
     lines: dict[str, list[tuple[str, float, float]]] = {}
@@ -152,6 +96,8 @@ def grade(
         names = ", ".join(name for name, _, _ in rows)
         got, of = sum(row[1] for row in rows), sum(row[2] for row in rows)
         print(f"{names}: {got:g} of {of:g} points. {verdict}")
+    for diagnosis in diagnoses:
+        print(diagnosis)
     if changed:
         print(f"Note: your function changed its argument {', '.join(changed)} in place.")
     return round(earned, 2)
@@ -195,7 +141,7 @@ def difference(value: Any, want: np.ndarray, axes: tuple[str, ...] = ()) -> str 
     if got.shape != want.shape:
         hint = ", as if transposed" if got.shape == want.shape[::-1] else ""
         return f"its shape is {got.shape} instead of {want.shape}{hint}"
-    tolerance = FLOAT32_TOLERANCE if got.dtype == np.float32 else TOLERANCE
+    tolerance = tolerance_for(got)
     got = got.astype(float)
     if not np.isfinite(got).all():
         return f"it holds NaN or infinite values{whereabouts(~np.isfinite(got), axes)}"

@@ -8,7 +8,7 @@ import pytest
 
 from autograder import cli
 from autograder.demo import notebooks
-from autograder.problems.ps2_variants import SOLUTION
+from autograder.problems.ps2.variants import SOLUTION
 from autograder.student.validate import main
 
 

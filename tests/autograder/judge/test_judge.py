@@ -15,7 +15,7 @@ from nbgrader.utils import compute_checksum, determine_grade
 
 from autograder.judge import Job, Judge, JudgeProcess, SourceError, Verdict, check_source
 from autograder.judge.errors import CellTimeout
-from autograder.problems.ps2_variants import RIGHT, SOLUTION, WRONG
+from autograder.problems.ps2.variants import RIGHT, SOLUTION, WRONG
 from autograder.sandbox import Sandbox
 
 from .conftest import LIMITS, notebook, outputs, submitted

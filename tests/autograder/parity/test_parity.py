@@ -12,7 +12,7 @@ from nbgrader.utils import determine_grade, is_grade, is_task
 
 from autograder.demo import notebooks
 from autograder.judge import Job, Judge, Verdict
-from autograder.problems.ps2_variants import RIGHT, SOLUTION, WRONG
+from autograder.problems.ps2.variants import RIGHT, SOLUTION, WRONG
 from parity import statistics_course
 from parity.stock import stock_marks
 

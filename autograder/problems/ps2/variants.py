@@ -1,32 +1,13 @@
 """Submissions to problem set 2 that test the grader: right in other styles, or wrong by name.
 
-Each variant maps grade_ids of solution cells to source code; a cell that is not named keeps the
-model solution, `SOLUTION`. Wrong variants are edits of the model solution, one mistake each.
+Each maps grade_ids of solution cells to source code; a cell that is not named keeps the model
+solution.
 """
 
-import inspect
+from autograder.problems.ps2.misconceptions import CATALOGUE
+from autograder.problems.ps2.reference import MODEL
 
-from autograder.problems import ps2
-
-SOLUTION = {
-    "forward": inspect.getsource(ps2.padded_forward),
-    "backward": inspect.getsource(ps2.padded_backward),
-    "truncated": inspect.getsource(ps2.truncated_bptt),
-}
-
-
-def mistake(cell: str, *edits: tuple[str, str]) -> dict[str, str]:
-    """The model solution of one cell with each (old, new) text replaced.
-
-    Raises:
-        ValueError: the model solution does not hold the old text exactly once.
-    """
-    source = SOLUTION[cell]
-    for old, new in edits:
-        if source.count(old) != 1:
-            raise ValueError(f"{old!r} occurs {source.count(old)} times in {cell}, not once")
-        source = source.replace(old, new)
-    return {cell: source}
+SOLUTION = MODEL.sources
 
 
 def stub(cell: str, statement: str) -> dict[str, str]:
@@ -35,66 +16,32 @@ def stub(cell: str, statement: str) -> dict[str, str]:
     return {cell: f"def {name}(*arguments):\n    {statement}\n"}
 
 
-WRONG: dict[str, dict[str, str]] = {
-    # forward
-    "padding is not held": mistake(
-        "forward", ("state = np.where(real, np.tanh(a), state)", "state = np.tanh(a)")
-    ),
-    "padding is set to zero": mistake("forward", ("np.tanh(a), state)", "np.tanh(a), 0.0)")),
-    "one real step too many": mistake("forward", ("(t < lengths)", "(t <= lengths)")),
-    "h0 is ignored": mistake("forward", ("state = h0", "state = np.zeros(h0.shape)")),
-    "W_hh transposed in the forward pass": mistake("forward", ("state @ W_hh", "state @ W_hh.T")),
-    "no tanh": mistake("forward", ("np.tanh(a)", "a")),
-    "forward returns nothing": mistake("forward", ("    return h\n", "    h\n")),
-    # backward
-    "no sum over time": mistake(
-        "backward",
-        ("dW_xh += x[t].T @ da", "dW_xh = x[t].T @ da"),
-        ("dW_hh += before.T @ da", "dW_hh = before.T @ da"),
-        ("db_h += da.sum(axis=0)", "db_h = da.sum(axis=0)"),
-    ),
-    "W instead of its transpose": mistake("backward", ("da @ W_hh.T", "da @ W_hh")),
-    "derivative taken at h instead of a": mistake(
-        "backward", ("(1 - h[t] ** 2)", "(1 - np.tanh(h[t]) ** 2)")
-    ),
-    "carried gradient not added": mistake("backward", ("dh[t] + carried", "dh[t]")),
-    "dh overwritten by the carried gradient": mistake(
-        "backward", ("total = dh[t] + carried", "total = carried if t < len(x) - 1 else dh[t]")
-    ),
-    "padded steps counted": mistake(
-        "backward",
-        ("np.where(real, total * (1 - h[t] ** 2), 0.0)", "total * (1 - h[t] ** 2)"),
-        ("da @ W_hh.T + np.where(real, 0.0, total)", "da @ W_hh.T"),
-    ),
-    "padding passes no gradient on": mistake(
-        "backward", ("da @ W_hh.T + np.where(real, 0.0, total)", "da @ W_hh.T")
-    ),
-    "bias counted once a batch": mistake("backward", ("da.sum(axis=0)", "da.mean(axis=0)")),
-    "dh0 missing": mistake("backward", ('"dh0": carried, ', "")),
-    "wrong sign": mistake("backward", ("(1 - h[t] ** 2)", "(h[t] ** 2 - 1)")),
-    "state of the same step in dW_hh": mistake("backward", ("h[t - 1] if t > 0 else h0", "h[t]")),
-    "dW_xh transposed": mistake("backward", ('"dW_xh": dW_xh', '"dW_xh": dW_xh.T')),
-    "empty samples raise": mistake(
-        "backward", ("    for t in", "    last = [range(n)[-1] for n in lengths]\n    for t in")
-    ),
+UNUSABLE: dict[str, dict[str, str]] = {
+    "forward returns nothing": {
+        "forward": MODEL.edited("forward", (("    return h\n", "    h\n"),)),
+    },
+    "dh0 missing": {
+        "backward": MODEL.edited("backward", (('"dh0": carried, ', ""),)),
+    },
+    "empty samples raise": {
+        "backward": MODEL.edited(
+            "backward",
+            (("    for t in", "    last = [range(n)[-1] for n in lengths]\n    for t in"),),
+        ),
+    },
     "backward returns an empty dict": stub("backward", "return {}"),
     "backward returns None": stub("backward", "return None"),
     "backward returns words": stub(
         "backward", 'return dict.fromkeys(("dx", "dh0", "dW_xh", "dW_hh", "db_h"), "0.5")'
     ),
-    # truncated
-    "state reset in each window": mistake(
-        "truncated", ("left, state, W_xh", "left, h0, W_xh"), ("left, state, h,", "left, h0, h,")
-    ),
-    "gradient not cut": mistake(
-        "truncated", ("range(0, T, tau)", "range(0, T, T)"), ("min(start + tau, T)", "T")
-    ),
-    "only the last window": mistake("truncated", ("grads[name] + window[name]", "window[name]")),
-    "last short window dropped": mistake(
-        "truncated", ("range(0, T, tau)", "range(0, T - T % tau if T > tau else T, tau)")
-    ),
-    "lengths not shifted": mistake("truncated", ("lengths - start, 0", "lengths, 0")),
-    "final state not returned": mistake("truncated", ("return grads, state", "return grads")),
+    "final state not returned": {
+        "truncated": MODEL.edited("truncated", (("return grads, state", "return grads"),)),
+    },
+}
+
+WRONG: dict[str, dict[str, str]] = {
+    **{m.name: CATALOGUE.variant(m) for m in CATALOGUE.misconceptions},
+    **UNUSABLE,
 }
 
 _NUMERICAL = """

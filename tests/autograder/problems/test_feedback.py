@@ -7,15 +7,8 @@ import warnings
 import numpy as np
 import pytest
 
-from autograder.problems.feedback import (
-    Case,
-    Output,
-    UnusableError,
-    call,
-    difference,
-    grade,
-    quiet,
-)
+from autograder.problems.answers import Case, Output, UnusableError, call
+from autograder.problems.feedback import difference, grade, quiet
 
 WANT = np.arange(1.0, 13.0).reshape(3, 4) / 7
 

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autograder.problems import ps2
+from autograder.problems.ps2 import hidden, reference
 from autograder.student.checking import central_differences
 
 FORWARD = ("x", "lengths", "h0", "W_xh", "W_hh", "b_h")
@@ -17,7 +17,7 @@ def batches(draw) -> dict:
     T = draw(st.integers(1, 5))
     lengths = draw(st.lists(st.integers(0, T), min_size=1, max_size=3))
     D, H = draw(st.integers(1, 3)), draw(st.integers(1, 4))
-    return ps2.batch(draw(st.integers(0, 10**6)), lengths, D, H, T)
+    return hidden.batch(draw(st.integers(0, 10**6)), lengths, D, H, T)
 
 
 def assert_near(ours: np.ndarray, theirs: np.ndarray, tolerance: float, what: str):
@@ -44,8 +44,8 @@ def as_tensors(batch: dict) -> dict[str, torch.Tensor]:
 @settings(max_examples=30, deadline=None)
 @given(batches())
 def test_forward_and_backward_three_ways(batch):
-    h = ps2.padded_forward(*(batch[name] for name in FORWARD))
-    ours = ps2.padded_backward(
+    h = reference.padded_forward(*(batch[name] for name in FORWARD))
+    ours = reference.padded_backward(
         batch["dh"], batch["x"], batch["lengths"], batch["h0"], h, *(batch[n] for n in FORWARD[3:])
     )
 
@@ -55,7 +55,7 @@ def test_forward_and_backward_three_ways(batch):
     assert_near(h, states.detach().numpy(), 1e-12, "h")
 
     def loss() -> float:
-        return float((batch["dh"] * ps2.padded_forward(*(batch[n] for n in FORWARD))).sum())
+        return float((batch["dh"] * reference.padded_forward(*(batch[n] for n in FORWARD))).sum())
 
     for name in DIFFERENTIATED:
         assert_near(ours[f"d{name}"], tensors[name].grad.numpy(), 1e-12, f"d{name}, torch")
@@ -68,7 +68,7 @@ def test_forward_and_backward_three_ways(batch):
 def test_truncated_three_ways(batch, tau):
     parameters = [batch[name] for name in FORWARD[3:]]
     x, lengths, h0, dh = (batch[name] for name in ("x", "lengths", "h0", "dh"))
-    ours, h_T = ps2.truncated_bptt(x, lengths, h0, dh, tau, *parameters)
+    ours, h_T = reference.truncated_bptt(x, lengths, h0, dh, tau, *parameters)
     T = len(x)
     windows = [range(start, min(start + tau, T)) for start in range(0, T, tau)]
 
@@ -90,7 +90,7 @@ def test_truncated_three_ways(batch, tau):
         total = 0.0
         for steps, start in zip(windows, starts, strict=True):
             part = slice(steps.start, steps.stop)
-            h = ps2.padded_forward(x[part], lengths - steps.start, start, *parameters)
+            h = reference.padded_forward(x[part], lengths - steps.start, start, *parameters)
             total += float((dh[part] * h).sum())
         return total
 
@@ -101,8 +101,8 @@ def test_truncated_three_ways(batch, tau):
 
 
 def test_hidden_batches_have_the_sizes_that_the_notebook_promises():
-    large = ps2.large_batch(0)
-    assert sum(large[name].size for name in ps2.PARAMETERS) > 100_000
-    padded = ps2.batch(0, [3, 1, 0], D=2, H=3, T=4)
+    large = hidden.large_batch(0)
+    assert sum(large[name].size for name in hidden.PARAMETERS) > 100_000
+    padded = hidden.batch(0, [3, 1, 0], D=2, H=3, T=4)
     assert (np.abs(padded["x"][1:, 1]) > 10).all(), "padded steps should hold rubbish"
     assert (np.abs(padded["x"][:3, 0]) < 10).all()

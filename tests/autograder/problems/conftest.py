@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from autograder.problems import ps2_variants
+from autograder.problems.ps2.variants import SOLUTION
 
 
 @pytest.fixture
@@ -15,7 +15,7 @@ def run_cells() -> Callable[[dict[str, str]], dict[str, Any]]:
     def run(variant: dict[str, str]) -> dict[str, Any]:
         names: dict[str, Any] = {"__name__": "__main__"}
         exec("import numpy as np", names)
-        for cell, source in {**ps2_variants.SOLUTION, **variant}.items():
+        for cell, source in {**SOLUTION, **variant}.items():
             exec(compile(source, f"<{cell}>", "exec"), names)
         return names
 

@@ -1,0 +1,200 @@
+"""What a wrong answer has in common with a known misconception, in a sentence for the student.
+
+A misconception is an edit of the model solution: the mutant. Where a student's answers are wrong
+and equal the mutant's answers on every hidden input, the student is told the sentence, which names
+an equation of the lesson and no number of the answer. The same catalogue tests the grader: every
+mutant has to lose marks and to be told its own sentence.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from autograder.problems.answers import Case, Output, Reply, answer_of, call, close
+from autograder.problems.solution import Edits, ModelSolution
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a lesson has what the student should read again.
+
+    Attributes:
+        lesson: the lesson's file name without its ending, "04-backpropagation-through-time".
+        label: the label of an equation or a section of it.
+        equation: the equation's number on that page, or None for a section.
+    """
+
+    lesson: str
+    label: str
+    equation: int | None = None
+
+    def __str__(self) -> str:
+        number, _, _ = self.lesson.partition("-")
+        anchor = self.label if self.equation is None else f"equation-{self.label}"
+        where = "" if self.equation is None else f", equation ({self.equation})"
+        return f"chapter {int(number)}{where}: lessons/{self.lesson}.html#{anchor}"
+
+
+@dataclass(frozen=True)
+class Misconception:
+    """One mistake that students make.
+
+    Attributes:
+        name: a few words for instructors and tests.
+        cell: the grade_id of the solution cell that it spoils.
+        edits: what turns the model's source of that cell into the mutant's.
+        sentence: what the student reads; no number of the answer.
+        place: what to read again.
+        looks_like: names of others whose sentence is as true of this mutant's answers, so that
+            either may be told.
+    """
+
+    name: str
+    cell: str
+    edits: Edits
+    sentence: str
+    place: Place
+    looks_like: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """A sentence for the student, and the outputs that it explains."""
+
+    outputs: tuple[str, ...]
+    misconceptions: tuple[Misconception, ...]
+    follows: bool  # from a mistake in an earlier cell
+
+    def __str__(self) -> str:
+        names = ", ".join(self.outputs)
+        start = "This follows from an earlier part. " if self.follows else ""
+        said = " Also: ".join(f"{m.sentence} See {m.place}" for m in self.misconceptions)
+        return f"What is wrong with {names}: {start}{said}"
+
+
+class Catalogue:
+    """The misconceptions of a problem set.
+
+    Args:
+        model: the model solution that they edit.
+        misconceptions: the mutants, each of one cell.
+    """
+
+    def __init__(self, model: ModelSolution, misconceptions: Sequence[Misconception]):
+        self.model = model
+        self.misconceptions = list(misconceptions)
+        self._answers: dict[tuple, tuple[Sequence[Case], list[Reply]]] = {}
+
+    def __iter__(self) -> Iterator[Misconception]:
+        return iter(self.misconceptions)
+
+    def variant(self, *misconceptions: Misconception) -> dict[str, str]:
+        """Return the sources of the cells that these misconceptions of one cell change.
+
+        Raises:
+            ValueError: an edit does not fit, for example beside another one.
+        """
+        edits = tuple(edit for m in misconceptions for edit in m.edits)
+        return {misconceptions[0].cell: self.model.edited(misconceptions[0].cell, edits)}
+
+    def diagnose(
+        self,
+        cell: str,
+        function: str,
+        cases: Sequence[Case],
+        outputs: Sequence[Output],
+        unpack: Callable[[Any], Mapping[str, Any]],
+        replies: Sequence[Reply],
+        wrong: Sequence[str],
+    ) -> list[Diagnosis]:
+        """Explain the wrong outputs of a student's function as far as the catalogue can.
+
+        One misconception is looked for first: in this cell, then in earlier ones whose functions
+        this one calls. What is left may come from two at once, both in this cell.
+
+        Args:
+            cell: the grade_id of the function's cell.
+            function: its name.
+            cases: the hidden inputs, with the right answers.
+            outputs: what is graded of each answer.
+            unpack: reads an answer's named outputs.
+            replies: what the student's function gave, case by case.
+            wrong: the names of the outputs that lost marks.
+        """
+        by_name = {output.name: output for output in outputs}
+        told: list[Diagnosis] = []
+        left = list(wrong)
+        for candidates in (self._single(cell), self._pairs(cell)):
+            suspects = {}
+            for misconceptions in candidates if left else ():
+                mutants = self._answers_of(misconceptions, function, cases)
+                explained = [
+                    name
+                    for name in left
+                    if _explains(mutants, by_name[name], cases, unpack, replies)
+                ]
+                if explained:
+                    suspects[misconceptions] = explained
+            while left and suspects:
+                # The one that explains most of what is left; of equals, the first.
+                best = max(suspects, key=lambda m: sum(name in left for name in suspects[m]))
+                names = tuple(name for name in suspects.pop(best) if name in left)
+                if names:
+                    told.append(Diagnosis(names, best, best[0].cell != cell))
+                    left = [name for name in left if name not in names]
+        return told
+
+    def _single(self, cell: str) -> list[tuple[Misconception, ...]]:
+        """Return this cell's misconceptions, then those of the cells before it."""
+        cells = list(self.model.sources)
+        before = cells[: cells.index(cell)]
+        own = [(m,) for m in self.misconceptions if m.cell == cell]
+        return own + [(m,) for m in self.misconceptions if m.cell in before]
+
+    def _pairs(self, cell: str) -> Iterator[tuple[Misconception, ...]]:
+        """Yield pairs of this cell's misconceptions whose edits go together."""
+        own = [m for m in self.misconceptions if m.cell == cell]
+        for pair in combinations(own, 2):
+            try:
+                self.variant(*pair)
+            except ValueError:
+                continue
+            yield pair
+
+    def _answers_of(
+        self, misconceptions: tuple[Misconception, ...], function: str, cases: Sequence[Case]
+    ) -> list[Reply]:
+        """Return the mutant's answers, which a judge that grades many submissions needs often."""
+        key = (*(m.name for m in misconceptions), function, id(cases))
+        if key not in self._answers:
+            names = self.model.names(self.variant(*misconceptions))
+            with np.errstate(all="ignore"):
+                answers = [call(names[function], case.arguments) for case in cases]
+            self._answers[key] = cases, answers  # kept together: the key holds an id
+        return self._answers[key][1]
+
+
+def _explains(
+    mutants: Sequence[Reply],
+    output: Output,
+    cases: Sequence[Case],
+    unpack: Callable[[Any], Mapping[str, Any]],
+    replies: Sequence[Reply],
+) -> bool:
+    """Whether a wrong output equals a mutant's in every case, and is wrong in one of them."""
+    telling = False
+    for case, reply, mutant in zip(cases, replies, mutants, strict=True):
+        if case.group not in output.points:
+            continue
+        got, theirs = (answer_of(r, output.name, unpack) for r in (reply, mutant))
+        if got is None or theirs is None:
+            if got is not theirs:
+                return False
+            continue
+        if not close(got, theirs):
+            return False
+        telling |= not close(got, case.expected[output.name])
+    return telling
