@@ -372,4 +372,256 @@ def padded_backward(dh, x, lengths, h0, h, W_xh, W_hh, b_h):
     }
 """,
     },
+    "a class that holds the network": {
+        "forward": """
+class Network:
+    def __init__(self, W_xh, W_hh, b_h):
+        self.W_xh, self.W_hh, self.b_h = W_xh, W_hh, b_h
+
+    def step(self, x_t, state):
+        return np.tanh(np.dot(x_t, self.W_xh) + np.dot(state, self.W_hh) + self.b_h)
+
+
+def padded_forward(x, lengths, h0, W_xh, W_hh, b_h):
+    network, states = Network(W_xh, W_hh, b_h), [h0]
+    for t in range(x.shape[0]):
+        new = network.step(x[t], states[t])
+        states.append(np.where(np.expand_dims(lengths > t, 1), new, states[t]))
+    return np.array(states[1:])
+""",
+        "backward": """
+class Tape:
+    def __init__(self, **shapes):
+        self.grads = {name: np.zeros(shape) for name, shape in shapes.items()}
+
+    def add(self, name, value):
+        self.grads[name] = self.grads[name] + value
+
+
+def padded_backward(dh, x, lengths, h0, h, W_xh, W_hh, b_h):
+    tape = Tape(dW_xh=W_xh.shape, dW_hh=W_hh.shape, db_h=b_h.shape)
+    dx, arriving = np.zeros_like(x), np.zeros_like(h0)
+    for t in range(len(x), 0, -1):
+        arriving = arriving + dh[t - 1]
+        on = (lengths >= t)[:, np.newaxis]
+        da = on * (arriving - arriving * h[t - 1] ** 2)
+        tape.add("dW_xh", x[t - 1].T @ da)
+        tape.add("dW_hh", (h[t - 2] if t > 1 else h0).T @ da)
+        tape.add("db_h", da.sum(0))
+        dx[t - 1] = da @ W_xh.T
+        arriving = np.where(on, da @ W_hh.T, arriving)
+    return {"dx": dx, "dh0": arriving, **tape.grads}
+""",
+        "truncated": """
+class Truncated:
+    def __init__(self, tau, weights):
+        self.tau, self.weights = tau, weights
+        self.grads = {"dW_xh": 0, "dW_hh": 0, "db_h": 0}
+
+    def window(self, x, dh, left, state):
+        h = padded_forward(x, left, state, *self.weights)
+        grads = padded_backward(dh, x, left, state, h, *self.weights)
+        self.grads = {name: total + grads[name] for name, total in self.grads.items()}
+        return h[len(h) - 1]
+
+
+def truncated_bptt(x, lengths, h0, dh, tau, W_xh, W_hh, b_h):
+    run, state = Truncated(tau, (W_xh, W_hh, b_h)), h0
+    for at in range(0, len(x), tau):
+        xs = x[at : at + tau]
+        left = np.maximum(0, np.minimum(lengths - at, len(xs)))
+        state = run.window(xs, dh[at : at + tau], left, state)
+    return run.grads, state
+""",
+    },
+    "inputs of all steps at once": {
+        "forward": """
+def padded_forward(x, lengths, h0, W_xh, W_hh, b_h):
+    h = x @ W_xh + b_h
+    real = np.less.outer(np.arange(len(x)), lengths)
+    before = h0
+    for h_t, real_t in zip(h, real):
+        h_t += before @ W_hh
+        np.tanh(h_t, out=h_t)
+        h_t[~real_t] = before[~real_t]
+        before = h_t
+    return h
+""",
+        "backward": """
+def padded_backward(dh, x, lengths, h0, h, W_xh, W_hh, b_h):
+    T, N, H = h.shape
+    real = np.less.outer(np.arange(T), lengths)[..., None].astype(float)
+    slope = real * (1 - h * h)
+    total = dh.copy()
+    for t in range(T - 1, 0, -1):
+        total[t - 1] += (total[t] * slope[t]) @ W_hh.T + (1 - real[t]) * total[t]
+    da = total * slope
+    before = np.insert(h[:-1], 0, h0, axis=0)
+    return {
+        "dx": np.matmul(da, W_xh.T),
+        "dh0": da[0] @ W_hh.T + (1 - real[0]) * total[0],
+        "dW_xh": np.matmul(x.swapaxes(1, 2), da).sum(axis=0),
+        "dW_hh": np.matmul(before.swapaxes(1, 2), da).sum(axis=0),
+        "db_h": np.add.reduce(da, axis=(0, 1)),
+    }
+""",
+        "truncated": """
+def truncated_bptt(x, lengths, h0, dh, tau, W_xh, W_hh, b_h):
+    weights = (W_xh, W_hh, b_h)
+    starts = np.arange(0, len(x), tau)
+    pieces = [(x[s : s + tau], dh[s : s + tau], lengths - s) for s in starts]
+    states, windows = [h0], []
+    for xs, dhs, left in pieces:
+        left = left.clip(0, len(xs))
+        h = padded_forward(xs, left, states[-1], *weights)
+        windows.append(padded_backward(dhs, xs, left, states[-1], h, *weights))
+        states.append(h[-1])
+    return {k: sum(w[k] for w in windows) for k in ("dW_xh", "dW_hh", "db_h")}, states[-1]
+""",
+    },
+    "a generator of states": {
+        "forward": """
+def walk(x, lengths, state, W_xh, W_hh, b_h):
+    for t, x_t in enumerate(x):
+        keep = (t >= lengths).reshape(-1, 1)
+        state = keep * state + ~keep * np.tanh(x_t @ W_xh + state @ W_hh + b_h)
+        yield state
+
+
+def padded_forward(x, lengths, h0, W_xh, W_hh, b_h):
+    return np.stack(list(walk(x, lengths, h0, W_xh, W_hh, b_h)))
+""",
+        "backward": """
+def walk_back(dh, lengths, h, W_hh):
+    arriving = 0.0
+    for t in reversed(range(len(h))):
+        arriving = arriving + dh[t]
+        keep = (t >= lengths).reshape(-1, 1)
+        da = ~keep * arriving * (1 - np.square(h[t]))
+        arriving = keep * arriving + da @ W_hh.T
+        yield da, arriving
+
+
+def padded_backward(dh, x, lengths, h0, h, W_xh, W_hh, b_h):
+    steps = list(walk_back(dh, lengths, h, W_hh))
+    da = np.stack([da for da, _ in steps])[::-1]
+    before = np.vstack([h0[None], h[:-1]])
+    return {
+        "dh0": steps[-1][1],
+        "dx": da.dot(W_xh.T),
+        "dW_xh": np.einsum("tnd,tnh->dh", x, da, optimize=True),
+        "dW_hh": np.einsum("tni,tnj->ij", before, da, optimize=True),
+        "db_h": da.sum(axis=1).sum(axis=0),
+    }
+""",
+        "truncated": """
+def windows(x, lengths, dh, tau):
+    for s in range(0, len(x), tau):
+        e = min(s + tau, len(x))
+        yield x[s:e], np.clip(lengths, s, e) - s, dh[s:e]
+
+
+def truncated_bptt(x, lengths, h0, dh, tau, W_xh, W_hh, b_h):
+    sums = [np.zeros_like(W_xh), np.zeros_like(W_hh), np.zeros_like(b_h)]
+    state = h0
+    for xs, left, dhs in windows(x, lengths, dh, tau):
+        h = padded_forward(xs, left, state, W_xh, W_hh, b_h)
+        grads = padded_backward(dhs, xs, left, state, h, W_xh, W_hh, b_h)
+        for total, name in zip(sums, ("dW_xh", "dW_hh", "db_h")):
+            total += grads[name]
+        state = h[-1]
+    return dict(zip(("dW_xh", "dW_hh", "db_h"), sums)), state
+""",
+    },
+    "one step of its own functions": {
+        "forward": """
+def padded_step(x_t, real_t, state, W_xh, W_hh, b_h):
+    joint = np.hstack([x_t, state]) @ np.vstack([W_xh, W_hh])
+    return np.where(real_t[:, None], np.tanh(joint + b_h), state)
+
+
+def padded_forward(x, lengths, h0, W_xh, W_hh, b_h):
+    h = np.zeros((len(x) + 1, *h0.shape))
+    h[0] = h0
+    for t in range(len(x)):
+        h[t + 1] = padded_step(x[t], lengths > t, h[t], W_xh, W_hh, b_h)
+    return h[1:]
+""",
+        "backward": """
+def back_step(total, real_t, x_t, before, after, W_xh, W_hh):
+    da = np.where(real_t[:, None], total * (1 - after**2), 0)
+    back = np.where(real_t[:, None], da @ W_hh.T, total)
+    return back, da @ W_xh.T, x_t.T @ da, before.T @ da, da.sum(0)
+
+
+def padded_backward(dh, x, lengths, h0, h, W_xh, W_hh, b_h):
+    all_h = np.concatenate([h0[None], h])
+    back, dxs, sums = np.zeros_like(h0), [], [0, 0, 0]
+    for t in range(len(x) - 1, -1, -1):
+        back, dx_t, *terms = back_step(
+            dh[t] + back, t < lengths, x[t], all_h[t], all_h[t + 1], W_xh, W_hh
+        )
+        dxs = [dx_t, *dxs]
+        sums = [total + term for total, term in zip(sums, terms)]
+    dW_xh, dW_hh, db_h = sums
+    return {"dx": np.stack(dxs), "dh0": back, "dW_xh": dW_xh, "dW_hh": dW_hh, "db_h": db_h}
+""",
+        "truncated": """
+def one_window(start, x, lengths, state, dh, tau, weights):
+    part = slice(start, start + tau)
+    left = np.clip(lengths - start, 0, len(x[part]))
+    h = padded_forward(x[part], left, state, *weights)
+    return padded_backward(dh[part], x[part], left, state, h, *weights), h[-1]
+
+
+def truncated_bptt(x, lengths, h0, dh, tau, W_xh, W_hh, b_h):
+    weights, state = (W_xh, W_hh, b_h), h0
+    all_grads = []
+    for start in range(0, len(x), tau):
+        grads, state = one_window(start, x, lengths, state, dh, tau, weights)
+        all_grads.append(grads)
+    names = ("dW_xh", "dW_hh", "db_h")
+    return {name: np.sum([g[name] for g in all_grads], axis=0) for name in names}, state
+""",
+    },
+    "without the functions before": {
+        "truncated": """
+def truncated_bptt(x, lengths, h0, dh, tau, W_xh, W_hh, b_h):
+    dW_xh, dW_hh, db_h = np.zeros_like(W_xh), np.zeros_like(W_hh), np.zeros_like(b_h)
+    start, t = h0, 0
+    while t < len(x):
+        states, stop = [start], min(t + tau, len(x))
+        for u in range(t, stop):
+            new = np.tanh(x[u] @ W_xh + states[-1] @ W_hh + b_h)
+            states.append(np.where((lengths > u)[:, None], new, states[-1]))
+        g = np.zeros_like(h0)
+        for u in range(stop - 1, t - 1, -1):
+            g = g + dh[u]
+            on = (lengths > u)[:, None]
+            da = np.where(on, g * (1 - states[u - t + 1] ** 2), 0)
+            dW_xh += x[u].T @ da
+            dW_hh += states[u - t].T @ da
+            db_h += da.sum(0)
+            g = np.where(on, da @ W_hh.T, g)
+        start, t = states[-1], stop
+    return {"dW_xh": dW_xh, "dW_hh": dW_hh, "db_h": db_h}, start
+""",
+    },
+    "a fold over the windows": {
+        "truncated": """
+def truncated_bptt(x, lengths, h0, dh, tau, W_xh, W_hh, b_h):
+    from functools import reduce
+
+    def forward(carry, start):
+        state, grads = carry
+        xs, dhs = x[start:][:tau], dh[start:][:tau]
+        left = np.array([max(0, min(int(n) - start, len(xs))) for n in lengths])
+        h = padded_forward(xs, left, state, W_xh, W_hh, b_h)
+        new = padded_backward(dhs, xs, left, state, h, W_xh, W_hh, b_h)
+        return h[-1], [g + new[k] for g, k in zip(grads, ("dW_xh", "dW_hh", "db_h"))]
+
+    state, grads = reduce(forward, range(0, len(x), tau), (h0, [0.0, 0.0, 0.0]))
+    return {"dW_xh": grads[0], "dW_hh": grads[1], "db_h": grads[2]}, state
+""",
+    },
 }
