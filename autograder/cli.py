@@ -1,4 +1,4 @@
-"""The command `autograder`: grade, doctor, explain for instructors; validate for everybody."""
+"""The command `autograder`: grade, explain, lint, doctor; and validate, for students too."""
 
 import argparse
 import sys
@@ -50,6 +50,15 @@ def parser() -> argparse.ArgumentParser:
     explain.add_argument("assignment")
     explain.add_argument("student")
     explain.set_defaults(run=run_explain)
+
+    lint = commands.add_parser(
+        "lint",
+        help="find what is wrong with a problem set before students see it",
+        description="Check an assignment's source: points, visible tests, leaks, what the stub "
+        "and known wrong solutions get. Run it in the folder of nbgrader_config.py.",
+    )
+    lint.add_argument("assignment", help="such as ps2")
+    lint.set_defaults(run=run_lint)
 
     validate = commands.add_parser("validate", help="check your own notebook before handing it in")
     validate.add_argument("notebook")
@@ -138,6 +147,34 @@ def run_explain(given: argparse.Namespace) -> int:
     except (RefusedError, LookupError) as error:
         return refuse(str(error))
     return 0
+
+
+def run_lint(given: argparse.Namespace) -> int:
+    """Print what is wrong with a problem set; return 0 where nothing is."""
+    from tqdm import tqdm
+
+    from autograder.authoring.lint import lint
+    from autograder.batch.course import Course
+    from autograder.batch.errors import RefusedError
+    from autograder.sandbox import SandboxError
+
+    found = 0
+    try:
+        source = Course.here(given.assignment).source()
+        for name, text in source.notebooks.items():
+            with tqdm(total=0, unit="mutant", dynamic_ncols=True) as bar:
+
+                def progress(done: int, of: int, bar: tqdm = bar) -> None:
+                    bar.total = of
+                    bar.update(done - bar.n)
+
+                for finding in lint(text, source.files, progress):
+                    found += 1
+                    bar.write(f"{name}, {finding.cell}: {finding.words}")
+    except (RefusedError, SandboxError) as error:
+        return refuse(str(error))
+    print(f"{found} to look at." if found else "Nothing found.")
+    return 1 if found else 0
 
 
 def run_validate(given: argparse.Namespace) -> int:

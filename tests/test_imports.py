@@ -16,6 +16,7 @@ MAY_IMPORT = {
     "autograder/sandbox": {"autograder.sandbox"},
     "autograder/judge": {"autograder.judge", "autograder.sandbox"},
     "autograder/reports": {"autograder.reports"},
+    "autograder/authoring": {"autograder.authoring", "autograder.judge"},
     "autograder/batch": {
         "autograder.batch",
         "autograder.judge",
