@@ -47,7 +47,7 @@ class Misconception:
         cell: the grade_id of the solution cell that it spoils.
         edits: what turns the model's source of that cell into the mutant's.
         sentence: what the student reads; no number of the answer.
-        place: what to read again.
+        place: what to read again; in another course than this, a text.
         looks_like: names of others whose sentence is as true of this mutant's answers, so that
             either may be told.
     """
@@ -56,7 +56,7 @@ class Misconception:
     cell: str
     edits: Edits
     sentence: str
-    place: Place
+    place: Place | str
     looks_like: tuple[str, ...] = ()
 
 

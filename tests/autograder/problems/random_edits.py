@@ -8,8 +8,15 @@ summands.
 import ast
 import copy
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
+import numpy as np
+
+from autograder.problems.answers import answer_of, call, close
+from autograder.problems.problem import Problem
+from tests.autograder.problems.sets import ProblemSet
+
+WANTED = 30  # edits a cell that change the result
 BINARY = {ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Add, ast.Div: ast.Mult}
 COMPARE = {
     ast.Lt: ast.LtE,
@@ -120,3 +127,41 @@ def replaced(tree: ast.Module, position: int, other: ast.AST) -> ast.Module:
                 value[:] = [other if item is target else item for item in value]
                 return whole
     return whole
+
+
+def wrong_edits(problem_set: ProblemSet, cell: str) -> Iterator[tuple[str, bool]]:
+    """Yield (what was done, whether it loses marks) for `WANTED` edits that change a result.
+
+    Which ones do is found out on inputs other than the hidden ones.
+    """
+    mine = [p for p in problem_set.problems if p.cell == cell]
+    problem = min(mine, key=_size)  # not the one that is there for its size
+    found = 0
+    for what, source in edits_of(problem_set.model.sources[cell]):
+        try:
+            function = problem_set.names({cell: source})[problem.function]
+        except Exception:  # what raises as soon as the cell is run needs no hidden test
+            continue
+        if changes_a_result(problem, function):
+            found += 1
+            yield what, problem.grade(function) < problem.points
+            if found == WANTED:
+                return
+
+
+def changes_a_result(problem: Problem, function: Callable) -> bool:
+    """Whether it differs from the reference on inputs other than the hidden ones."""
+    with np.errstate(all="ignore"):
+        for seed in (10_000, 20_000):
+            for case in problem.cases(seed):
+                reply = call(function, case.arguments)
+                for output in problem.outputs:
+                    got = answer_of(reply, output.name, problem.unpack)
+                    if got is None or not close(got, case.expected[output.name]):
+                        return True
+    return False
+
+
+def _size(problem: Problem) -> int:
+    arrays = [a for case in problem.cases() for a in case.arguments.values()]
+    return sum(a.size for a in arrays if isinstance(a, np.ndarray))
