@@ -1,6 +1,6 @@
 # make book    build the website into _build/html        make test   run every test
 # make serve   serve it on localhost                     make check  run the fast tests
-# make demo    a class of twelve through nbgrader        make pdf    the whole book as _build/unrolled.pdf
+# make demo    a class, and every set, through nbgrader  make pdf    the whole book as _build/unrolled.pdf
 # make bench   compare with other tools, as ratios       make clean  remove what was built
 #
 # Another Python: make book PYTHON=/path/to/python3.12
@@ -39,6 +39,7 @@ lint: $(INSTALLED)
 
 demo: $(INSTALLED)
 	@$(BIN)/python -m autograder.demo
+	@$(BIN)/python -m autograder.demo.path
 
 bench: $(INSTALLED)
 	@$(BIN)/python -m bench nets

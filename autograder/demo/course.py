@@ -12,12 +12,31 @@ COURSE_ID = "unrolled-demo"
 ASSIGNMENT = "ps2"
 
 
+JUDGED = """
+import autograder
+
+autograder.configure(c)
+"""
+STOCK = """
+from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor
+from nbgrader.preprocessors import ClearMarkScheme, GetGrades
+
+# nbgrader puts the mark scheme back for the grader to see. Feedback goes without it.
+c.GenerateFeedback.preprocessors = [GetGrades, ClearMarkScheme, CSSHTMLHeaderPreprocessor]
+"""
+
+
 class CommandError(Exception):
     """An nbgrader command ended with an error. The message names the command and its log."""
 
 
 class Course:
-    """The course in `folder`, graded by nbgrader as it comes, without the judge.
+    """The course in `folder`, with one assignment.
+
+    Args:
+        folder: where the course goes.
+        assignment: its problem set.
+        judged: whether nbgrader grades through the judge. Without, it grades as it comes.
 
     folder/
       nbgrader_config.py, solutions/, release/, submitted/, autograded/, feedback/, gradebook.db
@@ -27,24 +46,21 @@ class Course:
       logs/              one file a command
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, assignment: str = ASSIGNMENT, judged: bool = False) -> None:
+        self.folder, self.assignment, self.judged = folder, assignment, judged
         self.logs = folder / "logs"
-        self.source = folder / "solutions" / ASSIGNMENT / f"{ASSIGNMENT}.ipynb"
-        self.released = folder / "release" / ASSIGNMENT / f"{ASSIGNMENT}.ipynb"
+        self.source = folder / "solutions" / assignment / f"{assignment}.ipynb"
+        self.released = folder / "release" / assignment / f"{assignment}.ipynb"
         self.grades = folder / "grades.csv"
         self.database = f"sqlite:///{folder / 'gradebook.db'}"
 
     def create(self, students: list[str], time_limit: int) -> None:
         """Lay out the folder; no test cell may run longer than `time_limit` seconds."""
-        shutil.copytree(ROOT / "solutions" / ASSIGNMENT, self.source.parent)
+        shutil.copytree(ROOT / "solutions" / self.assignment, self.source.parent)
         for name in ("exchange", "logs", "jupyter"):
             (self.folder / name).mkdir()
         (self.folder / "nbgrader_config.py").write_text(
             dedent(f"""\
-            from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor
-            from nbgrader.preprocessors import ClearMarkScheme, GetGrades
-
             c = get_config()
             c.CourseDirectory.course_id = {COURSE_ID!r}
             c.CourseDirectory.source_directory = "solutions"
@@ -55,11 +71,8 @@ class Course:
             c.Execute.timeout = {time_limit}
             # All the students are one user of this machine here.
             c.ExchangeCollect.check_owner = False
-            # nbgrader puts the mark scheme back for the grader to see. Feedback goes without it.
-            c.GenerateFeedback.preprocessors = [
-                GetGrades, ClearMarkScheme, CSSHTMLHeaderPreprocessor
-            ]
             """)
+            + (JUDGED if self.judged else STOCK)
         )
         for student in students:
             home = self.home(student)
@@ -79,15 +92,17 @@ class Course:
 
     def submission(self, student: str) -> Path:
         """Return the notebook as `student` fetched it and hands it in."""
-        return self.home(student) / ASSIGNMENT / f"{ASSIGNMENT}.ipynb"
+        return self.home(student) / self.assignment / f"{self.assignment}.ipynb"
 
     def autograded(self, student: str) -> Path:
         """Return the executed notebook of `student`; it is not there when grading it failed."""
-        return self.folder / "autograded" / student / ASSIGNMENT / f"{ASSIGNMENT}.ipynb"
+        name = self.assignment
+        return self.folder / "autograded" / student / name / f"{name}.ipynb"
 
     def feedback(self, student: str) -> Path | None:
         """Return the feedback page that `student` fetched, or None."""
-        pages = (self.home(student) / ASSIGNMENT / "feedback").glob(f"*/{ASSIGNMENT}.html")
+        name = self.assignment
+        pages = (self.home(student) / name / "feedback").glob(f"*/{name}.html")
         return next(pages, None)
 
     def log(self, command: str, student: str | None) -> Path:

@@ -12,13 +12,14 @@ import pytest
 from nbgrader.api import Gradebook
 
 from autograder.demo import __main__ as demo
-from autograder.demo import notebooks, report
-from autograder.demo.course import ASSIGNMENT, COURSE_ID, CommandError, Course
+from autograder.demo import notebooks, path, report
+from autograder.demo.course import ASSIGNMENT, COURSE_ID, ROOT, CommandError, Course
 from autograder.demo.students import the_class
 
 pytestmark = pytest.mark.slow
 
 RIGHT = [student.name for student in the_class() if not student.loses]
+OTHER_SETS = sorted({p.name for p in (ROOT / "solutions").iterdir()} - {"ps2"})
 MISTAKEN = [student.name for student in the_class() if student.story.startswith("wrong")]
 
 
@@ -243,3 +244,20 @@ def test_grading_that_fails_for_everybody_is_not_put_down_to_them(tmp_path):
     course.create([student.name for student in students], time_limit=10)
     with pytest.raises(CommandError, match="ada"):
         demo.demonstrate(course, students, step)
+
+
+@pytest.mark.parametrize(
+    "name", ["ps2", *(pytest.param(s, marks=pytest.mark.full) for s in OTHER_SETS)]
+)
+def test_a_student_can_go_the_whole_way_through_a_set(name, capsys):
+    assert path.main([name]) == 0
+    printed = capsys.readouterr().out
+    rows = dict(re.findall(r"^(\w+) +([\d./]+)$", printed, re.MULTILINE))
+    assert [*rows] == [*path.STEPS, "points"]
+    points, of = rows["points"].split("/")
+    assert points == of
+
+
+def test_an_unknown_set_is_named(capsys):
+    assert path.main(["ps99"]) == 1
+    assert "there is no ps99; there are" in capsys.readouterr().err
