@@ -6,7 +6,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 
 ASSETS = Path(__file__).resolve().parent.parent / "_static"
-FIGURE = '<div class="slider"'  # how the HTML of unrolled/sliders.py begins
+FIGURE = '<div class="slider"'  # how the HTML of unrolled/sliders begins
 
 
 def serve_assets(app: Sphinx) -> None:

@@ -1,9 +1,9 @@
-/* Moves the figures that unrolled/sliders.py writes: it has the picture of one position and the
+/* Moves the figures that unrolled/sliders writes: it has the picture of one position and the
    data of all. Parameter sliders choose the position, reader sliders the point to read off. */
 (() => {
   "use strict";
 
-  /* The same as _text in sliders.py. */
+  /* The same as text_of in unrolled/sliders/numbers.py. */
   const text = (value) => {
     if (value === null) return "no value";
     const isPlain = !value || (Math.abs(value) >= 1e-4 && Math.abs(value) < 1e6);
