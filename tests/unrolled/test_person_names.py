@@ -3,7 +3,16 @@
 import numpy as np
 import pytest
 
-from unrolled.tasks.person_names import FIRST, HARRY, SURNAMES, TRADES, WORDS, person_names
+from unrolled.tasks.person_names import (
+    FIRST,
+    HARRY,
+    LIST_WORDS,
+    SURNAMES,
+    TRADES,
+    WORDS,
+    person_names,
+    trade_lists,
+)
 
 
 def labelled_by_rule(words):
@@ -59,11 +68,46 @@ def test_the_same_seed_draws_the_same_sentences():
     assert first == second
 
 
+def decided_by(words):
+    """Return the word that tells whether a list's trades are names, and the place of its trades."""
+    places = [t for t, word in enumerate(words) if word in TRADES]
+    opening, closing = places[0] - 1, places[-1] + 1
+    assert places == list(range(places[0], closing, 2))
+    assert all(words[t] == "and" for t in range(places[0] + 1, closing, 2))
+    return words[opening] if opening >= 0 else words[closing], places
+
+
+def test_in_a_list_one_word_on_either_side_decides():
+    deciding = []
+    for words, labels in trade_lists(4000, np.random.default_rng(2)):
+        word, places = decided_by(words)
+        assert set(words) <= set(LIST_WORDS)
+        expected = {"messrs": 1, "the": 0, "esquires": 1, "alike": 0}[word]
+        assert labels == tuple(expected * (t in places) for t in range(len(words)))
+        assert 2 <= len(places) <= 4
+        deciding.append(word)
+    assert ("messrs" in deciding) and all(
+        abs(deciding.count(w) / 4000 - 0.25) < 0.03 for w in set(deciding)
+    )
+
+
+def test_lists_share_their_words_but_the_one_that_decides():
+    sentences = trade_lists(3000, np.random.default_rng(3), 2)
+    for names, none in (("messrs", "the"), ("esquires", "alike")):
+        rest = [
+            {words for words, _ in sentences if decided_by(words)[0] == word}
+            for word in (names, none)
+        ]
+        turned = {tuple(none if w == names else w for w in words) for words in rest[0]}
+        assert turned & rest[1]
+
+
+@pytest.mark.parametrize("draw", [person_names, trade_lists])
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [((0,), "N: expected at least 1, got 0"), ((1, 1), "longest: expected at least 2, got 1")],
 )
-def test_bad_input_is_named(arguments, message):
+def test_bad_input_is_named(draw, arguments, message):
     N, *longest = arguments
     with pytest.raises(ValueError, match=message):
-        person_names(N, np.random.default_rng(0), *longest)
+        draw(N, np.random.default_rng(0), *longest)

@@ -1,7 +1,18 @@
 """The course's networks as PyTorch modules, equal to those of `torch.nn`."""
 
+from unrolled.modules.bidirectional import Bidirectional
+from unrolled.modules.encoder_decoder import EncoderDecoder
 from unrolled.modules.gru import GRU
 from unrolled.modules.lstm import LSTM
 from unrolled.modules.rnn import RNN, default_device
+from unrolled.modules.stacked import Stacked
 
-__all__ = ["GRU", "LSTM", "RNN", "default_device"]
+__all__ = [
+    "GRU",
+    "LSTM",
+    "RNN",
+    "Bidirectional",
+    "EncoderDecoder",
+    "Stacked",
+    "default_device",
+]

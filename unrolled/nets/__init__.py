@@ -1,17 +1,26 @@
 """Recurrent networks in NumPy, forward and backward, written for speed."""
 
+from unrolled.nets.bidirectional import Bidirectional, BidirectionalGradients
+from unrolled.nets.encoder_decoder import EncoderDecoder, EncoderDecoderGradients
 from unrolled.nets.gru import GRU, GRUGradients
 from unrolled.nets.lstm import LSTM, LSTMGradients
 from unrolled.nets.readout import Readout, ReadoutGradients
 from unrolled.nets.rnn import RNN, RNNGradients
+from unrolled.nets.stacked import Stacked, StackedGradients
 
 __all__ = [
     "GRU",
     "LSTM",
     "RNN",
+    "Bidirectional",
+    "BidirectionalGradients",
+    "EncoderDecoder",
+    "EncoderDecoderGradients",
     "GRUGradients",
     "LSTMGradients",
     "RNNGradients",
     "Readout",
     "ReadoutGradients",
+    "Stacked",
+    "StackedGradients",
 ]
