@@ -1,5 +1,6 @@
 """Hidden inputs, and what a student's function gives for them: a value or an error in words."""
 
+import copy
 import linecache
 import traceback
 from collections.abc import Callable, Mapping, Sequence
@@ -8,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from autograder.student.checking import real_array
+from autograder.student.checking import real_array, unchanged
 
 TOLERANCE = 1e-6
 NOT_WRITTEN = "it is not written yet (NotImplementedError)"
@@ -55,13 +56,13 @@ def call(function: Callable, arguments: Mapping[str, Any]) -> Reply:
 
     KeyboardInterrupt, nbgrader's way to end a cell that takes too long, passes through.
     """
-    copies = {k: v.copy() if isinstance(v, np.ndarray) else v for k, v in arguments.items()}
+    copies = copy.deepcopy(dict(arguments))
     value, error = None, None
     try:
         value = function(*copies.values())
     except (Exception, SystemExit) as raised:
         error = describe_error(raised)
-    changed = tuple(k for k, v in arguments.items() if not np.array_equal(v, copies[k]))
+    changed = tuple(k for k, v in arguments.items() if not unchanged(v, copies[k]))
     return Reply(value, error, changed)
 
 

@@ -75,6 +75,52 @@ class Diagnosis:
         return f"What is wrong with {names}: {start}{said}"
 
 
+def as_it_is(defined: Any) -> Callable:
+    """Return what a cell defines: for the usual one, which is a function of a case's arguments."""
+    return defined
+
+
+@dataclass(frozen=True)
+class Given:
+    """What a student's function gave for one output in one case, and whether it is right."""
+
+    output: str
+    number: int  # of the case
+    got: np.ndarray | None
+    right: bool
+
+    @classmethod
+    def sorted(
+        cls,
+        output: Output,
+        cases: Sequence[Case],
+        unpack: Callable[[Any], Mapping[str, Any]],
+        replies: Sequence[Reply],
+    ) -> "list[Given]":
+        """Return an output's answers to its cases, the wrong ones first: they tell most."""
+        found = []
+        for number, (case, reply) in enumerate(zip(cases, replies, strict=True)):
+            if case.group in output.points:
+                got = answer_of(reply, output.name, unpack)
+                right = got is not None and close(got, case.expected[output.name])
+                found.append(cls(output.name, number, got, right))
+        return sorted(found, key=lambda one: one.right)
+
+
+class Answers:
+    """A mutant's answers to hidden inputs, each found out when it is asked for: few are needed."""
+
+    def __init__(self, function: Callable, cases: Sequence[Case]):
+        self.function, self.cases = function, cases
+        self.replies: dict[int, Reply] = {}
+
+    def __getitem__(self, number: int) -> Reply:
+        if number not in self.replies:
+            with np.errstate(all="ignore"):
+                self.replies[number] = call(self.function, self.cases[number].arguments)
+        return self.replies[number]
+
+
 class Catalogue:
     """The misconceptions of a problem set.
 
@@ -86,7 +132,7 @@ class Catalogue:
     def __init__(self, model: ModelSolution, misconceptions: Sequence[Misconception]):
         self.model = model
         self.misconceptions = list(misconceptions)
-        self._answers: dict[tuple, tuple[Sequence[Case], list[Reply]]] = {}
+        self._answers: dict[tuple, Answers] = {}
 
     def __iter__(self) -> Iterator[Misconception]:
         return iter(self.misconceptions)
@@ -109,6 +155,7 @@ class Catalogue:
         unpack: Callable[[Any], Mapping[str, Any]],
         replies: Sequence[Reply],
         wrong: Sequence[str],
+        adapt: Callable[[Any], Callable] = as_it_is,
     ) -> list[Diagnosis]:
         """Explain the wrong outputs of a student's function as far as the catalogue can.
 
@@ -123,19 +170,25 @@ class Catalogue:
             unpack: reads an answer's named outputs.
             replies: what the student's function gave, case by case.
             wrong: the names of the outputs that lost marks.
+            adapt: makes what the cell defines into a function of a case's arguments.
         """
-        by_name = {output.name: output for output in outputs}
+        given = {
+            output.name: Given.sorted(output, cases, unpack, replies)
+            for output in outputs
+            if output.name in wrong
+        }
         told: list[Diagnosis] = []
-        left = list(wrong)
+        # An output that is there and wrong in no case looks like any mutant that raises.
+        left = [
+            name
+            for name in wrong
+            if any(one.got is not None and not one.right for one in given[name])
+        ]
         for candidates in (self._single(cell), self._pairs(cell)):
             suspects = {}
             for misconceptions in candidates if left else ():
-                mutants = self._answers_of(misconceptions, function, cases)
-                explained = [
-                    name
-                    for name in left
-                    if _explains(mutants, by_name[name], cases, unpack, replies)
-                ]
+                mutants = self._answers_of(misconceptions, function, cases, adapt)
+                explained = [name for name in left if _explains(mutants, given[name], unpack)]
                 if explained:
                     suspects[misconceptions] = explained
             while left and suspects:
@@ -159,42 +212,37 @@ class Catalogue:
         own = [m for m in self.misconceptions if m.cell == cell]
         for pair in combinations(own, 2):
             try:
-                self.variant(*pair)
-            except ValueError:
+                for source in self.variant(*pair).values():
+                    compile(source, "<pair>", "exec")
+            except (ValueError, SyntaxError):
                 continue
             yield pair
 
     def _answers_of(
-        self, misconceptions: tuple[Misconception, ...], function: str, cases: Sequence[Case]
-    ) -> list[Reply]:
+        self,
+        misconceptions: tuple[Misconception, ...],
+        function: str,
+        cases: Sequence[Case],
+        adapt: Callable[[Any], Callable],
+    ) -> Answers:
         """Return the mutant's answers, which a judge that grades many submissions needs often."""
         key = (*(m.name for m in misconceptions), function, id(cases))
         if key not in self._answers:
             names = self.model.names(self.variant(*misconceptions))
-            with np.errstate(all="ignore"):
-                answers = [call(names[function], case.arguments) for case in cases]
-            self._answers[key] = cases, answers  # kept together: the key holds an id
-        return self._answers[key][1]
+            # It holds the cases, so that their id in the key stays theirs.
+            self._answers[key] = Answers(adapt(names[function]), cases)
+        return self._answers[key]
 
 
 def _explains(
-    mutants: Sequence[Reply],
-    output: Output,
-    cases: Sequence[Case],
-    unpack: Callable[[Any], Mapping[str, Any]],
-    replies: Sequence[Reply],
+    mutants: Answers, given: Sequence[Given], unpack: Callable[[Any], Mapping[str, Any]]
 ) -> bool:
-    """Whether a wrong output equals a mutant's in every case, and is wrong in one of them."""
-    telling = False
-    for case, reply, mutant in zip(cases, replies, mutants, strict=True):
-        if case.group not in output.points:
-            continue
-        got, theirs = (answer_of(r, output.name, unpack) for r in (reply, mutant))
-        if got is None or theirs is None:
-            if got is not theirs:
+    """Whether an output equals a mutant's in every case."""
+    for one in given:
+        theirs = answer_of(mutants[one.number], one.output, unpack)
+        if one.got is None or theirs is None:
+            if one.got is not theirs:
                 return False
-            continue
-        if not close(got, theirs):
+        elif not close(one.got, theirs):
             return False
-        telling |= not close(got, case.expected[output.name])
-    return telling
+    return True

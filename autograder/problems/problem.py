@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from autograder.problems.answers import Case, Output
-from autograder.problems.diagnoses import Catalogue
+from autograder.problems.diagnoses import Catalogue, as_it_is
 from autograder.problems.feedback import grade
 
 
@@ -23,6 +23,8 @@ class Problem:
         outputs: what is graded of an answer, with its points.
         unpack: turns what the function returns into named outputs, or raises `UnusableError`.
         catalogue: the problem set's misconceptions, or None where nothing is to be looked for.
+        adapt: makes what the cell defines into a function of a case's arguments, where it is none
+            itself: a class, say, that has to be made and called.
     """
 
     cell: str
@@ -31,13 +33,16 @@ class Problem:
     outputs: Sequence[Output]
     unpack: Callable[[Any], Mapping[str, Any]]
     catalogue: Catalogue | None = None
+    adapt: Callable[[Any], Callable] = as_it_is
 
     @property
     def points(self) -> float:
         """What all outputs are worth together."""
         return sum(sum(output.points.values()) for output in self.outputs)
 
-    def grade(self, student: Callable) -> float:
-        """Grade a student's function, print what is wrong, and return the points earned."""
-        diagnose = self.catalogue and partial(self.catalogue.diagnose, self.cell, self.function)
-        return grade(student, self.cases(), self.outputs, self.unpack, diagnose)
+    def grade(self, student: Any) -> float:
+        """Grade what a cell defines, print what is wrong with it, and return the points earned."""
+        diagnose = self.catalogue and partial(
+            self.catalogue.diagnose, self.cell, self.function, adapt=self.adapt
+        )
+        return grade(self.adapt(student), self.cases(), self.outputs, self.unpack, diagnose)

@@ -1,5 +1,6 @@
 """Building blocks of the visible checks: read an answer, compare it, say what is wrong."""
 
+import copy
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -63,6 +64,20 @@ def assert_equal(got: np.ndarray, want: np.ndarray, message: str, tolerance: flo
         )
 
 
+def unchanged(before: Any, after: Any) -> bool:
+    """Whether an argument is what it was: an array, a plain value, or a dict or list of such."""
+    if type(before) is not type(after):
+        return False
+    if isinstance(before, np.ndarray):
+        same_kind = before.dtype == after.dtype
+        return same_kind and np.array_equal(before, after, equal_nan=before.dtype.kind in "fc")
+    if isinstance(before, Mapping):
+        return before.keys() == after.keys() and all(unchanged(before[k], after[k]) for k in before)
+    if isinstance(before, list | tuple):
+        return len(before) == len(after) and all(map(unchanged, before, after))
+    return bool(before == after)
+
+
 def assert_unchanged(before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
     """Check that a function left its arguments as they were.
 
@@ -70,9 +85,28 @@ def assert_unchanged(before: Mapping[str, Any], after: Mapping[str, Any]) -> Non
         AssertionError: names the argument that was changed.
     """
     for name, value in before.items():
-        assert np.array_equal(value, after[name]), (
+        assert unchanged(value, after[name]), (
             f"Your function changed its argument {name} in place. Work on a copy: {name}.copy()."
         )
+
+
+def run(function: Callable, given: Mapping[str, Any], *names: str) -> Any:
+    """Call a function on copies of the named arguments and check that it changed none of them."""
+    copies = copy.deepcopy({k: given[k] for k in names})
+    value = function(*copies.values())
+    assert_unchanged({k: given[k] for k in names}, copies)
+    return value
+
+
+def read_gradients(
+    function: str, grads: Any, given: Mapping[str, Any], names: tuple[str, ...]
+) -> dict[str, np.ndarray]:
+    """Read a dict of gradients, one for each of the named arrays, and check their shapes."""
+    kind = type(grads).__name__
+    assert isinstance(grads, Mapping), f"{function} must give a dict of gradients, not a {kind}."
+    missing = [f"d{name}" for name in names if f"d{name}" not in grads]
+    assert not missing, f"The gradients of {function} lack {', '.join(missing)}."
+    return {f"d{k}": shaped_array(f"d{k}", grads[f"d{k}"], given[k].shape) for k in names}
 
 
 def central_differences(

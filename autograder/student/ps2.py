@@ -13,9 +13,10 @@ import numpy as np
 
 from autograder.student.checking import (
     assert_equal,
-    assert_unchanged,
     central_differences,
+    read_gradients,
     real_array,
+    run,
     shaped_array,
 )
 
@@ -35,14 +36,6 @@ def example(lengths: list[int], seed: int = 0) -> dict[str, np.ndarray]:
         "W_hh": rng.normal(size=(H, H)),
         "b_h": rng.normal(size=H),
     }
-
-
-def run(function: Callable, given: Mapping[str, Any], *names: str) -> Any:
-    """Call a function on copies of the named arrays and check that it changed none of them."""
-    copies = {k: given[k].copy() if isinstance(given[k], np.ndarray) else given[k] for k in names}
-    value = function(*copies.values())
-    assert_unchanged({k: given[k] for k in names}, copies)
-    return value
 
 
 def run_forward(padded_forward: Callable, given: Mapping[str, Any]) -> np.ndarray:
@@ -135,17 +128,6 @@ def run_backward(
     names = ("dh", "x", "lengths", "h0", "h", *PARAMETERS)
     grads = run(padded_backward, {**given, "h": h.astype(float)}, *names)
     return read_gradients("padded_backward", grads, given, ("x", "h0", *PARAMETERS))
-
-
-def read_gradients(
-    function: str, grads: Any, given: Mapping[str, Any], names: tuple[str, ...]
-) -> dict[str, np.ndarray]:
-    """Read a dict of gradients, one for each of the named arrays, and check their shapes."""
-    kind = type(grads).__name__
-    assert isinstance(grads, Mapping), f"{function} must give a dict of gradients, not a {kind}."
-    missing = [f"d{name}" for name in names if f"d{name}" not in grads]
-    assert not missing, f"The gradients of {function} lack {', '.join(missing)}."
-    return {f"d{k}": shaped_array(f"d{k}", grads[f"d{k}"], given[k].shape) for k in names}
 
 
 def check_truncated(

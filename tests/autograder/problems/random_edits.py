@@ -154,7 +154,7 @@ def changes_a_result(problem: Problem, function: Callable) -> bool:
     with np.errstate(all="ignore"):
         for seed in (10_000, 20_000):
             for case in problem.cases(seed):
-                reply = call(function, case.arguments)
+                reply = call(problem.adapt(function), case.arguments)
                 for output in problem.outputs:
                     got = answer_of(reply, output.name, problem.unpack)
                     if got is None or not close(got, case.expected[output.name]):

@@ -71,5 +71,5 @@ def test_places_are_in_the_lessons(problem_set):
         if m.place.equation is None:
             assert f"({m.place.label})=\n" in text, (m.name, m.place)
         else:
-            labels = re.findall(r"^\$\$ \(([a-z0-9-]+)\)$", text, re.MULTILINE)
+            labels = re.findall(r"^\$\$ \(([A-Za-z0-9-]+)\)$", text, re.MULTILINE)
             assert labels.index(m.place.label) + 1 == m.place.equation, (m.name, m.place)

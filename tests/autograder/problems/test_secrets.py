@@ -31,7 +31,8 @@ def digits(number: str) -> str:
 
 
 def numbers_in(text: str) -> list[str]:
-    """Numbers with a point or an exponent, those of equations and chapters left out."""
+    """Numbers with a point or an exponent, those of equations, chapters and points left out."""
+    text = re.sub(r"[\d.]+ of [\d.]+ points|Score: [\d.]+ / [\d.]+", "", text)
     return re.findall(r"(?<![\w.(])\d+\.\d+(?:e[+-]?\d+)?|\b\d+e[+-]?\d+", text)
 
 
