@@ -35,7 +35,7 @@ class Place:
         number, _, _ = self.lesson.partition("-")
         anchor = self.label if self.equation is None else f"equation-{self.label}"
         where = "" if self.equation is None else f", equation ({self.equation})"
-        return f"chapter {int(number)}{where}: lessons/{self.lesson}.html#{anchor}"
+        return f"chapter {int(number)}{where}: lessons/{self.lesson}.html#{anchor.lower()}"
 
 
 @dataclass(frozen=True)
