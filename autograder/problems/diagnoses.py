@@ -34,7 +34,7 @@ class Place:
     def __str__(self) -> str:
         number, _, _ = self.lesson.partition("-")
         anchor = self.label if self.equation is None else f"equation-{self.label}"
-        where = "" if self.equation is None else f", equation ({self.equation})"
+        where = "" if self.equation is None else f", equation ({int(number)}.{self.equation})"
         return f"chapter {int(number)}{where}: lessons/{self.lesson}.html#{anchor.lower()}"
 
 
@@ -73,6 +73,79 @@ class Diagnosis:
         start = "This follows from an earlier part. " if self.follows else ""
         said = " Also: ".join(f"{m.sentence} See {m.place}" for m in self.misconceptions)
         return f"What is wrong with {names}: {start}{said}"
+
+
+def as_it_is(defined: Any) -> Callable:
+    """Return what a cell defines: for the usual one, which is a function of a case's arguments."""
+    return defined
+
+
+@dataclass(frozen=True)
+class Given:
+    """What a student's function gave for one output in one case, and whether it is right."""
+
+    output: str
+    number: int  # of the case
+    got: np.ndarray | None
+    right: bool
+
+    @classmethod
+    def sorted(
+        cls,
+        output: Output,
+        cases: Sequence[Case],
+        unpack: Callable[[Any], Mapping[str, Any]],
+        replies: Sequence[Reply],
+    ) -> "list[Given]":
+        """Return an output's answers to its cases, the wrong ones first: they tell most."""
+        found = []
+        for number, (case, reply) in enumerate(zip(cases, replies, strict=True)):
+            if case.group in output.points:
+                got = answer_of(reply, output.name, unpack)
+                right = got is not None and close(got, case.expected[output.name])
+                found.append(cls(output.name, number, got, right))
+        return sorted(found, key=lambda one: one.right)
+
+
+@dataclass(frozen=True)
+class Given:
+    """What a student's function gave for one output in one case, and whether it is right."""
+
+    output: str
+    number: int  # of the case
+    got: np.ndarray | None
+    right: bool
+
+    @classmethod
+    def sorted(
+        cls,
+        output: Output,
+        cases: Sequence[Case],
+        unpack: Callable[[Any], Mapping[str, Any]],
+        replies: Sequence[Reply],
+    ) -> "list[Given]":
+        """Return an output's answers to its cases, the wrong ones first: they tell most."""
+        found = []
+        for number, (case, reply) in enumerate(zip(cases, replies, strict=True)):
+            if case.group in output.points:
+                got = answer_of(reply, output.name, unpack)
+                right = got is not None and close(got, case.expected[output.name])
+                found.append(cls(output.name, number, got, right))
+        return sorted(found, key=lambda one: one.right)
+
+
+class Answers:
+    """A mutant's answers to hidden inputs, each found out when it is asked for: few are needed."""
+
+    def __init__(self, function: Callable, cases: Sequence[Case]):
+        self.function, self.cases = function, cases
+        self.replies: dict[int, Reply] = {}
+
+    def __getitem__(self, number: int) -> Reply:
+        if number not in self.replies:
+            with np.errstate(all="ignore"):
+                self.replies[number] = call(self.function, self.cases[number].arguments)
+        return self.replies[number]
 
 
 def as_it_is(defined: Any) -> Callable:
@@ -237,7 +310,7 @@ class Catalogue:
 def _explains(
     mutants: Answers, given: Sequence[Given], unpack: Callable[[Any], Mapping[str, Any]]
 ) -> bool:
-    """Whether an output equals a mutant's in every case."""
+    """Whether a wrong output equals a mutant's in every case, and is there and wrong in one."""
     for one in given:
         theirs = answer_of(mutants[one.number], one.output, unpack)
         if one.got is None or theirs is None:
@@ -245,4 +318,4 @@ def _explains(
                 return False
         elif not close(one.got, theirs):
             return False
-    return True
+    return any(one.got is not None and not one.right for one in given)

@@ -16,6 +16,5 @@ def test_every_place_of_a_catalogue_is_on_the_site(site, problem_set):
         text = (site / page).read_text(encoding="utf-8")
         assert f'id="{anchor}"' in text, (misconception.name, anchor)
         if misconception.place.equation:
-            block = text[text.index(f'id="{anchor}"') :][:400]
-            number = re.search(r"\((?:\d+\.)?(\d+)\)", block)
-            assert number and int(number[1]) == misconception.place.equation, misconception.name
+            shown = re.search(r"eqno\">(\([\d.]+\))", text[text.index(f'id="{anchor}"') :])[1]
+            assert f"equation {shown}: " in str(misconception.place), misconception.name
