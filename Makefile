@@ -9,6 +9,8 @@ PYTHON ?= python3
 PORT ?= 8000
 BIN := .venv/bin
 INSTALLED := .venv/installed
+# Two processes: one takes the tests of the book, the other starts with the rest.
+TWO := -n 2 --dist loadgroup --no-loadscope-reorder
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
@@ -25,7 +27,7 @@ pdf: book
 	@$(BIN)/python book/pdf.py
 
 test: $(INSTALLED) lint
-	@$(BIN)/python -m pytest -m "not full"
+	@$(BIN)/python -m pytest -m "not full" $(TWO)
 
 test-full: $(INSTALLED) lint
 	@$(BIN)/python -m pytest
