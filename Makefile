@@ -9,12 +9,10 @@ PYTHON ?= python3
 PORT ?= 8000
 BIN := .venv/bin
 INSTALLED := .venv/installed
-# Two processes: one takes the tests of the book, the other starts with the rest.
-TWO := -n 2 --dist loadgroup --no-loadscope-reorder
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: book serve pdf test test-full check lint demo bench clean install lock
+.PHONY: book serve pdf test test-book test-rest test-full check lint demo bench clean install lock
 
 book: $(INSTALLED)
 	@$(BIN)/python book/build.py
@@ -26,8 +24,16 @@ serve: book
 pdf: book
 	@$(BIN)/python book/pdf.py
 
+# The book's tests share one build and take as long as all the others, so the two run side by side.
 test: $(INSTALLED) lint
-	@$(BIN)/python -m pytest -m "not full" $(TWO)
+	@$(MAKE) --no-print-directory -j2 $(if $(filter output-sync,$(.FEATURES)),-Oline) test-book test-rest
+
+test-book:
+	@$(BIN)/python -m pytest -m "not full" tests/book
+
+test-rest:
+	@$(BIN)/python -m pytest -m "not full" --ignore=tests/book
+
 
 test-full: $(INSTALLED) lint
 	@$(BIN)/python -m pytest

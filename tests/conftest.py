@@ -16,21 +16,6 @@ ROOT = Path(__file__).parent.parent
 CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Say which tests go together where two processes share them, as in `make test`.
-
-    Those of the book need one build, so one process has them all, and it starts with them. Of the
-    others, a file's stay together.
-    """
-
-    def of_book(item: pytest.Item) -> bool:
-        return item.path.is_relative_to(ROOT / "tests" / "book")
-
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group("book" if of_book(item) else str(item.path)))
-    items.sort(key=lambda item: not of_book(item))
-
-
 @pytest.fixture(scope="session")
 def site() -> Path:
     """The built book, by the same command as `make book`: one build for all tests."""
