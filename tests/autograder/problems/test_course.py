@@ -105,10 +105,16 @@ def test_the_release_holds_no_solution_and_no_hidden_test(course, problem_set):
 
 @EACH_SET
 def test_the_path_of_a_set_from_release_to_feedback(course, problem_set):
-    """`nbgrader autograde` gives the model and an alternative full marks, and a mutant fewer."""
+    """`nbgrader autograde` gives the model and an alternative full marks, and a mutant fewer.
+
+    What would do a student's work is not there: torch in the NumPy sets, and the course's library.
+    """
     mutants = list(problem_set.catalogue)
     styles = list(problem_set.variants.RIGHT.values())
     work = {"model": {}, "right": styles[0], "wrong": problem_set.catalogue.variant(mutants[-1])}
+    cell, source = next(iter(problem_set.model.sources.items()))
+    absent = "unrolled" if problem_set.name == "ps5" else "torch"
+    work["imports"] = {cell: f"import {absent}\n\n{source}"}
     for student, variant in work.items():
         hand_in(course, problem_set, student, variant)
     nothing = course / "submitted" / "nothing" / problem_set.name
@@ -118,11 +124,13 @@ def test_the_path_of_a_set_from_release_to_feedback(course, problem_set):
     assert marks(course, problem_set, "model") == full
     assert marks(course, problem_set, "right") == full
     assert sum(marks(course, problem_set, "wrong")) < sum(full)
+    assert sum(marks(course, problem_set, "imports")) < sum(full)
     assert marks(course, problem_set, "nothing") == [0] * len(full)
 
     run(course, "nbgrader", "generate_feedback", problem_set.name)
     page = feedback(course, problem_set, "wrong")
     assert mutants[-1].sentence.split(".")[0] in page
+    assert f"{absent} is not available" in feedback(course, problem_set, "imports")
     for student in (*work, "nothing"):
         assert_no_secret(problem_set, feedback(course, problem_set, student), student)
 

@@ -67,6 +67,12 @@ def test_points_add_up_to_what_the_statement_says(problem_set):
 
 
 @EACH_SET
+def test_only_the_last_set_may_use_torch(problem_set):
+    packages = problem_set.notebook.metadata.autograder["packages"]
+    assert packages == (["numpy", "torch"] if problem_set.name == "ps5" else ["numpy"])
+
+
+@EACH_SET
 def test_every_problem_has_a_check_and_every_set_an_open_question(problem_set):
     names = [entry.grade_id for entry in graded(problem_set.notebook)]
     for cell in problem_set.model.sources:
