@@ -26,14 +26,13 @@ pdf: book
 
 # The book's tests share one build and take as long as all the others, so the two run side by side.
 test: $(INSTALLED) lint
-	@$(MAKE) --no-print-directory -j2 $(if $(filter output-sync,$(.FEATURES)),-Oline) test-book test-rest
+	@$(MAKE) --no-print-directory -j2 test-book test-rest
 
 test-book:
 	@$(BIN)/python -m pytest -m "not full" tests/book
 
 test-rest:
 	@$(BIN)/python -m pytest -m "not full" --ignore=tests/book
-
 
 test-full: $(INSTALLED) lint
 	@$(BIN)/python -m pytest
