@@ -1,4 +1,4 @@
-"""The command `autograder`: grade, explain, lint, doctor; and validate, for students too."""
+"""The command `autograder`: grade, explain, report, lint, doctor; for students too, validate."""
 
 import argparse
 import sys
@@ -50,6 +50,22 @@ def parser() -> argparse.ArgumentParser:
     explain.add_argument("assignment")
     explain.add_argument("student")
     explain.set_defaults(run=run_explain)
+
+    report = commands.add_parser(
+        "report",
+        help="write a page about the whole class, and the same as CSV",
+        description="Write what an assignment shows about the class: scores, what went wrong most "
+        "often, each graded cell, flags, who needs a hand. Run it in the folder of "
+        "nbgrader_config.py.",
+    )
+    report.add_argument("assignment", help="such as ps2")
+    report.add_argument(
+        "--out", metavar="FILE", help="the page (default: reports/ASSIGNMENT.html); CSV beside it"
+    )
+    report.add_argument(
+        "--site", default="", metavar="ADDRESS", help="of the course's website, for the links"
+    )
+    report.set_defaults(run=run_report)
 
     lint = commands.add_parser(
         "lint",
@@ -146,6 +162,42 @@ def run_explain(given: argparse.Namespace) -> int:
         print(explain(course, given.assignment, given.student))
     except (RefusedError, LookupError) as error:
         return refuse(str(error))
+    return 0
+
+
+def run_report(given: argparse.Namespace) -> int:
+    """Write the class report as a page and as CSV."""
+    import datetime
+    from pathlib import Path
+
+    from tqdm import tqdm
+
+    from autograder.batch.course import Course
+    from autograder.batch.errors import RefusedError
+    from autograder.reports import class_report
+    from autograder.reports.class_results import class_results
+
+    try:
+        course = Course.here(given.assignment)
+        with tqdm(total=0, unit="student", dynamic_ncols=True, leave=False) as bar:
+
+            def progress(done: int, of: int) -> None:
+                bar.total = of
+                bar.update(done - bar.n)
+
+            results = class_results(course, given.assignment, progress)
+        out = Path(given.out or Path("reports", f"{given.assignment}.html"))
+        site = given.site and given.site.rstrip("/") + "/"
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(class_report.page(results, datetime.date.today(), site), encoding="utf-8")
+        rows = out.with_suffix(".csv")
+        rows.write_text(class_report.table(results), encoding="utf-8")
+    except (RefusedError, LookupError) as error:
+        return refuse(str(error))
+    except OSError as error:
+        return refuse(f"the report can't be written: {error}")
+    print(f"{len(results.handed_in)} of {len(results.students)} students handed in.")
+    print(f"{out}\n{rows}")
     return 0
 
 

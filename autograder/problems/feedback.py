@@ -125,8 +125,6 @@ def find_trouble(reply: Reply, output: Output, case: Case, unpack: Callable) -> 
         return str(why)
     if output.name not in values:
         return "it is missing from what you returned"
-    if isinstance(values[output.name], UnusableError):
-        return str(values[output.name])
     if isinstance(values[output.name], UnusableError):  # this output alone can't be read
         return str(values[output.name])
     return difference(values[output.name], case.expected[output.name], output.axes)

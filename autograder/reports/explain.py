@@ -1,36 +1,22 @@
 """Everything behind a grade, as text: for an instructor who answers a student's question."""
 
-import json
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import nbformat
 from nbformat import NotebookNode
 from nbgrader.api import Gradebook, MissingEntry, SubmittedNotebook
 from nbgrader.coursedir import CourseDirectory
-from sqlalchemy import column, inspect, select, table
-from sqlalchemy.engine import Row, make_url
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.engine import Row
+
+from autograder.reports.gradebook import Course, find_assignment, flags_of, opened, records
 
 MOST_LINES = 40  # shown of one output
 WIDEST = 300  # characters of a line
 
-RECORD = table(
-    "autograder_record",
-    *map(
-        column,
-        "student assignment notebook key tier verified flags cpu_s wall_s graded_at".split(),
-    ),
-)
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
-
-
-class Course(Protocol):
-    """What is needed of a course: nbgrader's own settings of its folders and its gradebook."""
-
-    coursedir: CourseDirectory
 
 
 def explain(course: Course, assignment: str, student: str) -> str:
@@ -40,29 +26,14 @@ def explain(course: Course, assignment: str, student: str) -> str:
         LookupError: there is no such assignment or student, nothing was handed in, or the
             gradebook can't be read. The message says which.
     """
-    coursedir = course.coursedir
-    url = make_url(coursedir.db_url)
-    if url.drivername.startswith("sqlite") and not Path(url.database or "").exists():
-        raise LookupError(f"there is no gradebook at {url.database}")
-    try:
-        with Gradebook(coursedir.db_url, coursedir.course_id) as gradebook:
-            return "\n".join(_told(gradebook, coursedir, assignment, student)) + "\n"
-    except SQLAlchemyError as error:
-        cause = " ".join(str(getattr(error, "orig", None) or error).split())
-        shown = url.render_as_string(hide_password=True)
-        raise LookupError(f"the gradebook {shown} can't be read: {cause}") from error
+    with opened(course) as gradebook:
+        return "\n".join(_told(gradebook, course.coursedir, assignment, student)) + "\n"
 
 
 def _told(
     gradebook: Gradebook, coursedir: CourseDirectory, assignment: str, student: str
 ) -> Iterator[str]:
-    try:
-        gradebook.find_assignment(assignment)
-    except MissingEntry:
-        known = ", ".join(sorted(found.name for found in gradebook.assignments)) or "none"
-        raise LookupError(
-            f"there is no assignment {assignment!r} in the gradebook; there are: {known}"
-        ) from None
+    find_assignment(gradebook, assignment)
     try:
         gradebook.find_student(student)
     except MissingEntry:
@@ -75,19 +46,11 @@ def _told(
     yield f"{assignment}, {student}: {_points(submission.score, submission.max_score)}"
     if submission.timestamp:
         yield f"handed in     {submission.timestamp:%Y-%m-%d %H:%M:%S} UTC{_lateness(submission)}"
-    records = _records(gradebook, assignment, student)
+    found = records(gradebook, assignment, student)
     folder = coursedir.format_path(coursedir.autograded_directory, student, assignment)
     for notebook in sorted(submission.notebooks, key=lambda found: found.name):
         yield ""
-        yield from _notebook(notebook, records.get(notebook.name), Path(folder))
-
-
-def _records(gradebook: Gradebook, assignment: str, student: str) -> dict[str, Row]:
-    """The engine's own records of the student's notebooks, by name."""
-    if not inspect(gradebook.engine).has_table(RECORD.name):
-        return {}
-    wanted = select(RECORD).where(RECORD.c.assignment == assignment, RECORD.c.student == student)
-    return {row.notebook: row for row in gradebook.db.execute(wanted)}
+        yield from _notebook(notebook, found.get((student, notebook.name)), Path(folder))
 
 
 def _notebook(notebook: SubmittedNotebook, record: Row | None, folder: Path) -> Iterator[str]:
@@ -129,15 +92,7 @@ def _record(record: Row | None) -> Iterator[str]:
     yield f"graded        {str(record.graded_at)[:19]} UTC, tier {record.tier}, {verified}"
     yield f"took          {record.cpu_s:.2f} s of CPU, {record.wall_s:.2f} s"
     yield f"key           {record.key}"
-    yield from (f"flag          {_clean(flag)}" for flag in _flags(record.flags))
-
-
-def _flags(text: str) -> list[str]:
-    try:
-        found = json.loads(text)
-    except ValueError:
-        return [text]
-    return [str(flag) for flag in found] if isinstance(found, list) else [text]
+    yield from (f"flag          {_clean(flag)}" for flag in flags_of(record))
 
 
 def _cell(name: str, grade: Any, comment: Any, outputs: Iterable[str]) -> Iterator[str]:

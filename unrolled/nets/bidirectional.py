@@ -124,7 +124,7 @@ def of_parameters(gradients: NamedTuple) -> dict[str, np.ndarray]:
     """Return those gradients of a layer that belong to its parameters, by name, such as "dW_xh"."""
     if isinstance(gradients, BidirectionalGradients):
         return gradients.by_name
-    others = "dx", "dh0", "dc0"
+    others = "dx", "dh", "dh0", "dc0"
     named = gradients._asdict().items()
     return {name: g for name, g in named if name not in others and g is not None}
 

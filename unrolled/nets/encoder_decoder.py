@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from unrolled.nets.bidirectional import of_parameters
 from unrolled.nets.gru import GRU, GRUGradients
 from unrolled.nets.lstm import LSTM, LSTMGradients
 from unrolled.nets.readout import Readout, ReadoutGradients
@@ -34,8 +35,7 @@ class EncoderDecoderGradients(NamedTuple):
         return {
             f"d{part}.{name[1:]}": array
             for part, gradients in self._asdict().items()
-            for name, array in gradients._asdict().items()
-            if name.startswith(("dW", "db", "dp")) and array is not None
+            for name, array in of_parameters(gradients).items()
         }
 
 

@@ -4,6 +4,7 @@ Each maps grade_ids of solution cells to source code; a cell that is not named k
 solution.
 """
 
+from autograder.problems.noise import all_noisy
 from autograder.problems.ps1.misconceptions import CATALOGUE
 from autograder.problems.ps1.reference import MODEL
 
@@ -149,16 +150,6 @@ TOO_SLOW: dict[str, dict[str, str]] = {
     },
 }
 
-_NOISE = """
-    import sys
-    import warnings
-
-    warnings.warn("this may overflow")
-    print("debugging", file=sys.stderr)
-    print("a lot of debugging " * 200)
-    np.exp(np.array([1000.0]))
-"""
-NOISY = {cell: source.replace('."""\n', '."""' + _NOISE, 1) for cell, source in SOLUTION.items()}
 
 RIGHT: dict[str, dict[str, str]] = {
     "loops over single numbers": {
@@ -550,7 +541,7 @@ def loss_and_gradient(logits, targets, mask, eps):
     return loss, g
 """,
     },
-    "with warnings": NOISY,
+    "with warnings": all_noisy(SOLUTION),
     "float32 inside": {
         "windows": """
 def document_windows(documents, length, stride, pad):

@@ -4,6 +4,7 @@ Each maps grade_ids of solution cells to source code; a cell that is not named k
 solution.
 """
 
+from autograder.problems.noise import all_noisy
 from autograder.problems.ps2.misconceptions import CATALOGUE
 from autograder.problems.ps2.reference import MODEL
 
@@ -86,15 +87,6 @@ TOO_SLOW: dict[str, dict[str, str]] = {
     },
 }
 
-_NOISE = """
-    import sys
-    import warnings
-
-    warnings.warn("this may overflow")
-    print("debugging", file=sys.stderr)
-    np.exp(np.array([1000.0]))
-"""
-NOISY = {cell: source.replace('."""\n', '."""' + _NOISE, 1) for cell, source in SOLUTION.items()}
 
 RIGHT: dict[str, dict[str, str]] = {
     "one sample after the other": {
@@ -340,7 +332,7 @@ def padded_backward(dh, x, lengths, h0, h, W_xh, W_hh, b_h):
     return grads
 """,
     },
-    "with warnings": NOISY,
+    "with warnings": all_noisy(SOLUTION),
     "float32 inside": {
         "forward": """
 def padded_forward(x, lengths, h0, W_xh, W_hh, b_h):

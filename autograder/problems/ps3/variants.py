@@ -4,6 +4,7 @@ Each maps grade_ids of solution cells to source code; a cell that is not named k
 solution.
 """
 
+from autograder.problems.noise import all_noisy
 from autograder.problems.ps3.misconceptions import CATALOGUE
 from autograder.problems.ps3.reference import MODEL
 
@@ -170,15 +171,6 @@ def products_forward(u, a, alpha, W_hh):
     },
 }
 
-_NOISE = """
-    import sys
-    import warnings
-
-    warnings.warn("this may overflow")
-    print("debugging", file=sys.stderr)
-    np.exp(np.array([1000.0]))
-"""
-NOISY = {cell: source.replace('."""\n', '."""' + _NOISE, 1) for cell, source in SOLUTION.items()}
 
 RIGHT: dict[str, dict[str, str]] = {
     "one sample after the other": {
@@ -1496,7 +1488,7 @@ def rotating_pairs(angles, moduli, H):
     return np.block([[C, S, empty], [-S, C, empty], [empty.T, empty.T, np.eye(rest)]])
 """,
     },
-    "with warnings": NOISY,
+    "with warnings": all_noisy(SOLUTION),
     "other formulas": {
         "clip": """
 def clip_groups(gradients, groups, thresholds, frozen):

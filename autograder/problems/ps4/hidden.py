@@ -215,38 +215,55 @@ PLAIN = "one step without peepholes, read from h only"
 LARGE = "a large network"
 
 
+def forward_inputs(seed: int, single: str, blocks: int) -> list[tuple[str, Given]]:
+    """What every forward pass is tried on, each input in its group.
+
+    Args:
+        seed: the inputs' seeds count up from it.
+        single: the group of those with one step.
+        blocks: how many blocks of weights the cell has.
+    """
+    return [
+        (single, batch(seed, [1, 1], 2, 3, blocks)),
+        (single, batch(seed + 1, [1], 3, 4, blocks)),
+        (SEVERAL, batch(seed + 2, [5, 5, 5], 2, 4, blocks)),
+        (SEVERAL, batch(seed + 3, [6], 3, 2, blocks)),
+        (SEVERAL, batch(seed + 4, [4, 4], 1, 1, blocks)),
+        (PADDING, batch(seed + 5, [5, 2, 4], 2, 4, blocks)),
+        (PADDING, batch(seed + 6, [3, 4], 3, 3, blocks, T=6)),
+        (SHORT, batch(seed + 7, [4, 1, 0], 2, 3, blocks)),
+        (SHORT, batch(seed + 8, [0], 2, 3, blocks, T=3)),
+    ]
+
+
+def backward_inputs(seed: int, blocks: int) -> list[tuple[str, Given]]:
+    """What every backward pass is tried on, each input in its group; see forward_inputs."""
+    return [
+        (ONE, batch(seed, [1, 1, 1], 2, 3, blocks)),
+        (ONE, batch(seed + 1, [1], 3, 2, blocks)),
+        (SEVERAL, batch(seed + 2, [2, 2], 2, 3, blocks)),
+        (SEVERAL, batch(seed + 3, [6, 6, 6], 3, 5, blocks)),
+        (SEVERAL, batch(seed + 4, [7], 2, 4, blocks)),
+        (PADDING, batch(seed + 5, [3, 1], 2, 3, blocks)),
+        (PADDING, batch(seed + 6, [5, 2, 0, 4], 3, 4, blocks, T=6)),
+    ]
+
+
 # Made once a process: a judge grades many submissions with them.
 
 
 @cache
 def gru_forward_cases(seed: int = 0) -> list[Case]:
     """Hidden inputs of problem 4.1, forward."""
-    return [
-        gru_forward_case(FROM_ZERO, without(batch(seed + 1, [1, 1], 2, 3, 3), "h0")),
-        gru_forward_case(FROM_STATE, batch(seed + 2, [1, 1], 2, 3, 3)),
-        gru_forward_case(FROM_STATE, batch(seed + 3, [1], 3, 4, 3)),
-        gru_forward_case(SEVERAL, batch(seed + 4, [5, 5, 5], 2, 4, 3)),
-        gru_forward_case(SEVERAL, batch(seed + 5, [6], 3, 2, 3)),
-        gru_forward_case(SEVERAL, batch(seed + 6, [4, 4], 1, 1, 3)),
-        gru_forward_case(PADDING, batch(seed + 7, [5, 2, 4], 2, 4, 3)),
-        gru_forward_case(PADDING, batch(seed + 8, [3, 4], 3, 3, 3, T=6)),
-        gru_forward_case(SHORT, batch(seed + 9, [4, 1, 0], 2, 3, 3)),
-        gru_forward_case(SHORT, batch(seed + 10, [0], 2, 3, 3, T=3)),
-    ]
+    from_zero = without(batch(seed + 1, [1, 1], 2, 3, 3), "h0")
+    inputs = [(FROM_ZERO, from_zero), *forward_inputs(seed + 2, FROM_STATE, 3)]
+    return [gru_forward_case(group, given) for group, given in inputs]
 
 
 @cache
 def gru_backward_cases(seed: int = 0) -> list[Case]:
     """Hidden inputs of problem 4.1, backward."""
-    return [
-        gru_backward_case(ONE, batch(seed + 11, [1, 1, 1], 2, 3, 3)),
-        gru_backward_case(ONE, batch(seed + 12, [1], 3, 2, 3)),
-        gru_backward_case(SEVERAL, batch(seed + 13, [2, 2], 2, 3, 3)),
-        gru_backward_case(SEVERAL, batch(seed + 14, [6, 6, 6], 3, 5, 3)),
-        gru_backward_case(SEVERAL, batch(seed + 15, [7], 2, 4, 3)),
-        gru_backward_case(PADDING, batch(seed + 16, [3, 1], 2, 3, 3)),
-        gru_backward_case(PADDING, batch(seed + 17, [5, 2, 0, 4], 3, 4, 3, T=6)),
-    ]
+    return [gru_backward_case(group, given) for group, given in backward_inputs(seed + 11, 3)]
 
 
 @cache
@@ -258,34 +275,18 @@ def gru_backward_large_cases(seed: int = 0) -> list[Case]:
 @cache
 def lstm_forward_cases(seed: int = 0) -> list[Case]:
     """Hidden inputs of problem 4.2, forward."""
-    return [
-        lstm_forward_case(FROM_ZERO, without(batch(seed + 21, [1, 1], 2, 3, 3), "h0", "c0")),
-        lstm_forward_case(FROM_STATE, batch(seed + 22, [1, 1], 2, 3, 3)),
-        lstm_forward_case(FROM_STATE, batch(seed + 23, [1], 3, 4, 3)),
-        lstm_forward_case(SEVERAL, batch(seed + 24, [5, 5, 5], 2, 4, 3)),
-        lstm_forward_case(SEVERAL, batch(seed + 25, [6], 3, 2, 3)),
-        lstm_forward_case(SEVERAL, batch(seed + 26, [4, 4], 1, 1, 3)),
-        lstm_forward_case(PADDING, batch(seed + 27, [5, 2, 4], 2, 4, 3)),
-        lstm_forward_case(PADDING, batch(seed + 28, [3, 4], 3, 3, 3, T=6)),
-        lstm_forward_case(SHORT, batch(seed + 29, [4, 1, 0], 2, 3, 3)),
-        lstm_forward_case(SHORT, batch(seed + 30, [0], 2, 3, 3, T=3)),
-    ]
+    from_zero = without(batch(seed + 21, [1, 1], 2, 3, 3), "h0", "c0")
+    inputs = [(FROM_ZERO, from_zero), *forward_inputs(seed + 22, FROM_STATE, 3)]
+    return [lstm_forward_case(group, given) for group, given in inputs]
 
 
 @cache
 def lstm_backward_cases(seed: int = 0) -> list[Case]:
     """Hidden inputs of problem 4.2, backward."""
-    return [
-        lstm_backward_case(PLAIN, without(batch(seed + 31, [1, 1, 1], 2, 3, 3), "p", "dc")),
-        lstm_backward_case(PLAIN, without(batch(seed + 32, [1], 3, 2, 3), "p", "dc")),
-        lstm_backward_case(ONE, batch(seed + 33, [1, 1, 1], 2, 3, 3)),
-        lstm_backward_case(ONE, batch(seed + 34, [1], 3, 2, 3)),
-        lstm_backward_case(SEVERAL, batch(seed + 35, [2, 2], 2, 3, 3)),
-        lstm_backward_case(SEVERAL, batch(seed + 36, [6, 6, 6], 3, 5, 3)),
-        lstm_backward_case(SEVERAL, batch(seed + 37, [7], 2, 4, 3)),
-        lstm_backward_case(PADDING, batch(seed + 38, [3, 1], 2, 3, 3)),
-        lstm_backward_case(PADDING, batch(seed + 39, [5, 2, 0, 4], 3, 4, 3, T=6)),
-    ]
+    plain = [batch(seed + 31, [1, 1, 1], 2, 3, 3), batch(seed + 32, [1], 3, 2, 3)]
+    inputs = [(PLAIN, without(given, "p", "dc")) for given in plain]
+    inputs += backward_inputs(seed + 33, 3)
+    return [lstm_backward_case(group, given) for group, given in inputs]
 
 
 @cache
@@ -298,30 +299,14 @@ def lstm_backward_large_cases(seed: int = 0) -> list[Case]:
 def two_way_forward_cases(seed: int = 0) -> list[Case]:
     """Hidden inputs of problem 4.3, forward."""
     return [
-        two_way_forward_case(ONE, batch(seed + 41, [1, 1], 2, 3, 2)),
-        two_way_forward_case(ONE, batch(seed + 42, [1], 3, 4, 2)),
-        two_way_forward_case(SEVERAL, batch(seed + 43, [5, 5, 5], 2, 4, 2)),
-        two_way_forward_case(SEVERAL, batch(seed + 44, [6], 3, 2, 2)),
-        two_way_forward_case(SEVERAL, batch(seed + 45, [4, 4], 1, 1, 2)),
-        two_way_forward_case(PADDING, batch(seed + 46, [5, 2, 4], 2, 4, 2)),
-        two_way_forward_case(PADDING, batch(seed + 47, [3, 4], 3, 3, 2, T=6)),
-        two_way_forward_case(SHORT, batch(seed + 48, [4, 1, 0], 2, 3, 2)),
-        two_way_forward_case(SHORT, batch(seed + 49, [0], 2, 3, 2, T=3)),
+        two_way_forward_case(group, given) for group, given in forward_inputs(seed + 41, ONE, 2)
     ]
 
 
 @cache
 def two_way_backward_cases(seed: int = 0) -> list[Case]:
     """Hidden inputs of problem 4.3, backward."""
-    return [
-        two_way_backward_case(ONE, batch(seed + 51, [1, 1, 1], 2, 3, 2)),
-        two_way_backward_case(ONE, batch(seed + 52, [1], 3, 2, 2)),
-        two_way_backward_case(SEVERAL, batch(seed + 53, [2, 2], 2, 3, 2)),
-        two_way_backward_case(SEVERAL, batch(seed + 54, [6, 6, 6], 3, 5, 2)),
-        two_way_backward_case(SEVERAL, batch(seed + 55, [7], 2, 4, 2)),
-        two_way_backward_case(PADDING, batch(seed + 56, [3, 1], 2, 3, 2)),
-        two_way_backward_case(PADDING, batch(seed + 57, [5, 2, 0, 4], 3, 4, 2, T=6)),
-    ]
+    return [two_way_backward_case(group, given) for group, given in backward_inputs(seed + 51, 2)]
 
 
 @cache

@@ -4,6 +4,7 @@ Each maps grade_ids of solution cells to source code; a cell that is not named k
 solution.
 """
 
+from autograder.problems.noise import all_noisy
 from autograder.problems.ps4.misconceptions import CATALOGUE
 from autograder.problems.ps4.reference import MODEL
 
@@ -212,15 +213,6 @@ TOO_SLOW: dict[str, dict[str, str]] = {
     },
 }
 
-_NOISE = """
-    import sys
-    import warnings
-
-    warnings.warn("this may overflow")
-    print("debugging", file=sys.stderr)
-    np.exp(np.array([1000.0]))
-"""
-NOISY = {cell: source.replace('."""\n', '."""' + _NOISE, 1) for cell, source in SOLUTION.items()}
 
 RIGHT: dict[str, dict[str, str]] = {
     "one sample after the other": {
@@ -1757,7 +1749,7 @@ def two_way_backward(dy, x, lengths, s, s0, W_x, W_h, b, v):
     return grads | {"dx": np.stack(dx), "ds0": np.stack(list(start.values())), "dv": dv}
 """,
     },
-    "with warnings": NOISY,
+    "with warnings": all_noisy(SOLUTION),
     "float32 inside": {
         "gru-forward": """
 def gru_forward(x, lengths, h0, W_x, W_h, b):

@@ -4,6 +4,7 @@ Each maps grade_ids of solution cells to source code; a cell that is not named k
 solution.
 """
 
+from autograder.problems.noise import NOISE, noisy
 from autograder.problems.ps5.misconceptions import CATALOGUE
 from autograder.problems.ps5.reference import MODEL
 
@@ -199,16 +200,6 @@ class Nudged(torch.autograd.Function):
 """
     }
 }
-
-_NOISE = """
-    import sys
-    import warnings
-
-    warnings.warn("this may overflow")
-    print("debugging " * 1000)
-    print("debugging", file=sys.stderr)
-    np.exp(np.array([1000.0]))
-"""
 
 _INIT = """
 class ProjectedLSTM(nn.Module):
@@ -1205,14 +1196,13 @@ def train(weights, draw, updates, lr, max_norm, device="cpu"):
         + _FIT.replace("RATE", "0.04"),
     },
     "noisy": {
-        "decode": SOLUTION["decode"].replace('."""\n', '."""' + _NOISE, 1),
+        "decode": noisy(SOLUTION["decode"]),
         "module": SOLUTION["module"].replace(
             '        """The projected states',
-            _NOISE.replace("\n    ", "\n        ").strip("\n")
-            + '\n        """The projected states',
+            NOISE.replace("\n    ", "\n        ").strip("\n") + '\n        """The projected states',
             1,
         ),
-        "training": SOLUTION["training"].replace('."""\n', '."""' + _NOISE, 1),
+        "training": noisy(SOLUTION["training"]),
     },
     "float32 or float64 inside": {
         "decode": SOLUTION["decode"]
