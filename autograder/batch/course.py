@@ -94,6 +94,12 @@ class Course:
         step = self.coursedir.source_directory
         return Path(self.coursedir.format_path(step, ".", self.assignment)).resolve()
 
+    @property
+    def release_folder(self) -> Path:
+        """Where what students were given lies."""
+        step = self.coursedir.release_directory
+        return Path(self.coursedir.format_path(step, ".", self.assignment)).resolve()
+
     def submissions(self, students: list[str] | None = None) -> list[Submission]:
         """List what was handed in, by student; of `students` only, where given.
 

@@ -1,0 +1,1 @@
+"""Finds submissions that are unusually alike: for a person to read, never a verdict."""
