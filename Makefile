@@ -1,7 +1,8 @@
 # make book    build the website into _build/html        make test   run every test
 # make serve   serve it on localhost                     make check  run the fast tests
 # make demo    a class, and every set, through nbgrader  make pdf    the whole book as _build/unrolled.pdf
-# make bench   compare with other tools, as ratios       make clean  remove what was built
+# make bench   compare with other tools, as ratios       make kit    what students get, as a zip
+# make clean   remove what was built
 #
 # Another Python: make book PYTHON=/path/to/python3.12
 
@@ -12,7 +13,7 @@ INSTALLED := .venv/installed
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: book serve pdf test test-book test-rest test-full check lint demo bench clean install lock
+.PHONY: book serve pdf kit test test-book test-rest test-full check lint demo bench clean install lock
 
 book: $(INSTALLED)
 	@$(BIN)/python book/build.py
@@ -23,6 +24,9 @@ serve: book
 
 pdf: book
 	@$(BIN)/python book/pdf.py
+
+kit: book
+	@$(BIN)/python book/kit.py
 
 # The book's tests share one build and take as long as all the others, so the two run side by side.
 test: $(INSTALLED) lint
@@ -49,8 +53,7 @@ demo: $(INSTALLED)
 	@$(BIN)/python -m autograder.demo.path
 
 bench: $(INSTALLED)
-	@$(BIN)/python -m bench nets
-	@$(BIN)/python -m bench grading
+	@$(BIN)/python -m bench
 
 clean:
 	rm -rf _build .pytest_cache .ruff_cache .hypothesis *.egg-info

@@ -25,8 +25,9 @@ def build_wheel(
 ) -> Path:
     """Write a wheel of some packages of the project into `folder` and return its path.
 
-    `packages` and `without` are paths below `root`, such as "unrolled" and "unrolled/modules";
-    what lies in a folder of `without` stays out. Code goes in, and data beside it (.txt, .json).
+    `packages` and `without` are paths below `root`, such as "unrolled" and "unrolled/modules", or
+    single modules; what lies in a folder of `without` stays out. Code goes in, and data beside it
+    (.txt, .json).
     `requires` is what pip has to install beside it. Name and version are the project's own; any
     Python from its lower limit on may install it. Raises ValueError where a package has no files or
     a path of `without` does not exist, so that a renamed folder is noticed.
@@ -37,7 +38,8 @@ def build_wheel(
         raise ValueError(f"there is no {', '.join(gone)} to leave out of the wheel")
     contents = {}
     for package in packages:
-        found = (root / package).rglob("*")
+        path = root / package
+        found = [path] if path.is_file() else path.rglob("*")
         sources = sorted(path for path in found if path.suffix in (".py", ".txt", ".json"))
         if not sources:
             raise ValueError(f"there is no {package} to put into the wheel")
