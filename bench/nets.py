@@ -1,18 +1,15 @@
-"""Our layers in NumPy beside torch.nn's, forward and backward, alternating in one run.
+"""Forward and backward of our layers beside torch.nn's, alternating in one run.
 
-    python -m bench nets                    the three sizes; about two minutes
-    python -m bench nets --repeats 5        a quick look
-
-One thread each. A row's figure is the median over all rounds of our time over torch's in the same
-round, so that a busy moment of the machine counts for both. "Products" is our time over that of
-the layer's matrix products alone. Absolute times belong to the machine and its load.
+A row's figure is the median over all rounds of our time over torch's in the same round, so that a
+busy moment of the machine counts for both: below 1 we are faster. "Over products" is our time over
+that of the layer's matrix products alone, the floor; "products of peak" is the speed of these
+products, in their fastest round, as a share of that of one large square product.
 """
 
-import argparse
+import os
 import statistics
 import time
-import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
@@ -21,42 +18,40 @@ from tqdm import tqdm
 from unrolled import nets
 
 SIZES = ((50, 32, 64, 128), (100, 64, 128, 256), (500, 16, 64, 128))  # T, N, D, H
-GATES = {"RNN": 1, "GRU": 3, "LSTM": 4}
+CELLS = ("RNN", "GRU", "LSTM")
+DTYPES = (np.float32, np.float64)
 
 
-def main(arguments: list[str]) -> int:
-    """Measure and print a table."""
-    parser = argparse.ArgumentParser(
-        prog="python -m bench nets",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--repeats", type=int, default=25, help="rounds a row (default 25)")
-    options = parser.parse_args(arguments)
-    torch.set_num_threads(1)
-    rows = [
-        (sizes, dtype, cell)
-        for sizes in SIZES
-        for dtype in (np.float32, np.float64)
-        for cell in GATES
-    ]
-    lines = []
-    for sizes, dtype, cell in tqdm(rows, unit="row", dynamic_ncols=True):
-        over_torch, over_products, allocated = compare(sizes, dtype, cell, options.repeats)
-        T, N, D, H = sizes
-        lines.append(
-            f"{T:4} {N:4} {D:4} {H:4}  {np.dtype(dtype).name:8} {cell:5}"
-            f"{over_torch:9.2f} {over_products:9.2f} {allocated / 1e6:10.1f}"
-        )
-    print("   T    N    D    H  dtype    cell   / torch  / products  MB a call")
-    print("\n".join(lines))
-    return 0
+def rows(quick: bool) -> Iterator[dict]:
+    """Give the speed of a large product in each dtype, then a row for each size, dtype and cell."""
+    torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
+    peaks = {dtype: peak(dtype, 256 if quick else 2048) for dtype in DTYPES}
+    for dtype, speed in peaks.items():
+        yield {"dtype": np.dtype(dtype).name, "large_product_GFLOP/s": speed / 1e9}
+    compared = [(sizes, dtype, cell) for sizes in SIZES for dtype in DTYPES for cell in CELLS]
+    for sizes, dtype, cell in tqdm(compared, unit="row", dynamic_ncols=True):
+        yield compare(sizes, dtype, cell, repeats=5 if quick else 25, peak=peaks[dtype])
+
+
+def peak(dtype: type, n: int) -> float:
+    """Return the multiplications and additions a second of an (n, n) product at its fastest."""
+    a = np.random.default_rng(0).normal(size=(n, n)).astype(dtype)
+    out = np.empty_like(a)
+    return 2 * n**3 / min(seconds(lambda: np.matmul(a, a, out=out)) for _ in range(7))
 
 
 def compare(
-    sizes: tuple[int, int, int, int], dtype: type, cell: str, repeats: int
-) -> tuple[float, float, int]:
-    """Return our time over torch's, over that of the products alone, and bytes allocated a call."""
+    sizes: tuple[int, int, int, int], dtype: type, cell: str, repeats: int, peak: float
+) -> dict:
+    """Return the row of one layer.
+
+    Args:
+        sizes: T, N, D and H.
+        dtype: of all arrays.
+        cell: "RNN", "GRU" or "LSTM".
+        repeats: rounds in which ours, torch's and the products run one after the other.
+        peak: floating-point operations a second of a large product.
+    """
     T, N, D, H = sizes
     rng = np.random.default_rng(0)
     x, dh = (rng.normal(size=(T, N, size)).astype(dtype) for size in (D, H))
@@ -66,24 +61,20 @@ def compare(
         net.forward(x)
         net.backward(dh)
 
-    contestants = {
-        "ours": ours,
-        "torch": torchs(cell, x, dh),
-        "products": products(net, x, dh, GATES[cell]),
-    }
+    contestants = {"ours": ours, "torch": torchs(cell, x, dh), "products": products(net, x, dh)}
     for run in contestants.values():
         run()
-    rounds = []
-    for _ in range(repeats):
-        rounds.append({name: seconds(run) for name, run in contestants.items()})
-    tracemalloc.start()
-    ours()
-    _, allocated = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    over_torch, over_products = (
-        statistics.median(r["ours"] / r[peer] for r in rounds) for peer in ("torch", "products")
-    )
-    return over_torch, over_products, allocated
+    rounds = [{name: seconds(run) for name, run in contestants.items()} for _ in range(repeats)]
+    # One product forward and two backward, for W_xh and for W_hh.
+    operations = 3 * 2 * T * N * (net.W_xh.size + net.W_hh.size)
+    return {
+        **dict(zip("TNDH", sizes, strict=True)),
+        "dtype": np.dtype(dtype).name,
+        "cell": cell,
+        "over_torch": statistics.median(r["ours"] / r["torch"] for r in rounds),
+        "over_products": statistics.median(r["ours"] / r["products"] for r in rounds),
+        "products_of_peak": operations / min(r["products"] for r in rounds) / peak,
+    }
 
 
 def torchs(cell: str, x: np.ndarray, dh: np.ndarray) -> Callable[[], None]:
@@ -99,14 +90,14 @@ def torchs(cell: str, x: np.ndarray, dh: np.ndarray) -> Callable[[], None]:
     return run
 
 
-def products(net: nets.RNN, x: np.ndarray, dh: np.ndarray, gates: int) -> Callable[[], None]:
+def products(net: nets.RNN, x: np.ndarray, dh: np.ndarray) -> Callable[[], None]:
     """Return the layer's matrix products without anything between them."""
     T, N, D = x.shape
     H = dh.shape[2]
-    rows = np.tile(dh, gates)
+    rows = np.tile(dh, net.gate_count)
     flat_x, flat_rows, flat_h = x.reshape(T * N, D), rows.reshape(T * N, -1), dh.reshape(T * N, H)
     W_hh_T = np.ascontiguousarray(net.W_hh.T)
-    forward, backward = np.empty((N, gates * H), x.dtype), np.empty((N, H), x.dtype)
+    forward, backward = np.empty_like(rows[0]), np.empty_like(dh[0])
     dx, out = np.empty_like(flat_x), np.empty_like(flat_rows)
     dW_xh, dW_hh = np.empty_like(net.W_xh), np.empty_like(net.W_hh)
 

@@ -82,7 +82,7 @@ def table(results: dict[str, dict]) -> str:
 def main(chapters: list[str]) -> None:
     """Run the claims of these chapters, or of all, and keep what they printed."""
     os.environ["MPLBACKEND"] = "agg"
-    lessons = {str(int(path.name[:2])): path for path in sorted(LESSONS.glob("*.md"))}
+    lessons = {str(int(p.name[:2])): p for p in sorted(LESSONS.glob("[0-9][0-9]-*.md"))}
     unknown = [chapter for chapter in chapters if chapter not in lessons]
     if unknown:
         sys.exit(f"expected chapters from {', '.join(lessons)}, got {', '.join(unknown)}")

@@ -3,7 +3,9 @@
 - `unrolled.nets`: recurrent networks in NumPy, forward and backward, written for speed.
 - `unrolled.losses`, `unrolled.activations`: what stands above and inside them.
 - `unrolled.checks`: comparison of arrays, and of gradients with finite differences.
-- `unrolled.modules`: the same networks as PyTorch modules. Nothing else here needs PyTorch.
+- `unrolled.modules`: the same networks as PyTorch modules.
+- `unrolled.training`, `unrolled.kernels`, `unrolled.measure`: the training loop, a GPU kernel, and
+  the command `unrolled measure`. Besides these and the modules, nothing here needs PyTorch.
 - `unrolled.figures`: one style for all figures.
 
 Importing `unrolled` loads none of them.

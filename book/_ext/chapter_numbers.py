@@ -1,7 +1,8 @@
-"""Number a lesson's equations, figures and exercises by its chapter: (4.12), Fig. 4.3.
+"""Number a lesson's equations, figures and exercises by its chapter: (4.12), Fig. 4.3, or (C.1).
 
 Sphinx does so only where the table of contents numbers its sections, which would count the
-chapters that are there rather than name them. The chapter's number is the one its file begins with.
+chapters that are there rather than name them. The chapter's number is the one its file begins with;
+the capstone's is C.
 """
 
 import re
@@ -10,14 +11,15 @@ from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.environment.collectors.toctree import TocTreeCollector
 
-LESSON = re.compile(r"lessons/(\d+)-")
+LESSON = re.compile(r"lessons/(\d+|capstone)")
 
 
 def number_by_chapter(collector: TocTreeCollector, env: BuildEnvironment) -> list[str]:
     """Assign figure numbers as if each lesson were the section of its chapter's number."""
     sections = env.toc_secnumbers
-    chapters = {name: int(found[1]) for name in env.found_docs if (found := LESSON.match(name))}
-    env.toc_secnumbers = sections | {name: {"": (n,)} for name, n in chapters.items()}
+    found = {name: match[1] for name in env.found_docs if (match := LESSON.match(name))}
+    numbers = {name: int(n) if n.isdigit() else "C" for name, n in found.items()}
+    env.toc_secnumbers = sections | {name: {"": (n,)} for name, n in numbers.items()}
     try:
         return assign_figure_numbers(collector, env)
     finally:

@@ -33,7 +33,10 @@ from library_wheel import build_wheel
 PYODIDE_VERSION = "314.0.7"
 PYODIDE_URL = f"https://cdn.jsdelivr.net/pyodide/v{PYODIDE_VERSION}/full/"
 
-NOT_IN_THE_BROWSER = ("torch", "unrolled.modules", "unrolled.data")
+NOT_IN_THE_BROWSER = (
+    "torch",
+    *(f"unrolled.{part}" for part in ("modules", "data", "training", "kernels", "measure")),
+)
 WHEELS = "_static/wheels"
 
 
@@ -125,7 +128,9 @@ def write_wheel(app: Sphinx) -> None:
     """Build the wheel of what the browser can import of the library; the site serves it."""
     if app.builder.format == "html":
         folder = Path(app.outdir, WHEELS)
-        without = ["unrolled/modules", "unrolled/data"]
+        without = [
+            f"unrolled/{part}" for part in ("modules", "data", "training", "kernels", "measure")
+        ]
         app.runnable_wheel = build_wheel(folder, ["unrolled"], without).name
 
 

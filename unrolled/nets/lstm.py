@@ -7,8 +7,8 @@ The forget gate is that of Gers, Schmidhuber and Cummins (2000); with peepholes 
 and Schmidhuber, 2002) the gates also see the cell: i_t and f_t see p c_{t−1}, and o_t sees p c_t.
 
 The lessons write this as plainly as it stands. Here the same numbers come faster: one product for
-the inputs of all steps and gates, one product a step for the state, one tanh for all gates, and one
-product over all T·N rows for each weight's gradient once the loop is over.
+the inputs of many steps and all gates, one product a step for the state, tanh for all gates, and
+one product over all T·N rows for each weight's gradient once the loop is over.
 """
 
 from collections.abc import Sequence
@@ -18,6 +18,8 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from unrolled.nets.layer import RecurrentLayer
+
+ROWS_AHEAD = 1024  # of inputs that are multiplied at once
 
 
 class LSTMGradients(NamedTuple):
@@ -73,7 +75,6 @@ class LSTM(RecurrentLayer):
                 self._expect(name, p, self.W_hh.shape[:1])
                 self._peepholes[name] = p
         self._cells: np.ndarray | None = None
-        self._tanh_c: np.ndarray | None = None
         self._gates: np.ndarray | None = None
 
     @classmethod
@@ -125,7 +126,11 @@ class LSTM(RecurrentLayer):
         Raises:
             RuntimeError: there was no `forward` before.
         """
-        return self._of_last_forward("gates", self._gates)
+        gates = self._of_last_forward("gates", self._gates)
+        T, _, N, H = gates.shape
+        gates = gates.swapaxes(1, 2).reshape(T, N, 4 * H)
+        gates.flags.writeable = False
+        return gates
 
     def forward(
         self, x: ArrayLike, h0: ArrayLike | None = None, c0: ArrayLike | None = None
@@ -150,38 +155,48 @@ class LSTM(RecurrentLayer):
         self._cells = cells
         T, N, H = states[1:].shape
 
-        # σ(a) = ½ + ½ tanh(a/2), so that one tanh serves all gates; the inner half goes into the
+        # σ(a) = ½ + ½ tanh(a/2), so that tanh serves all gates; the inner half goes into the
         # weights. What it costs is the last digits of a gate that is almost shut.
-        scale = np.repeat(np.array((0.5, 0.5, 1, 0.5), self.dtype), H)
-        shift = np.repeat(np.array((0.5, 0.5, 0, 0.5), self.dtype), H)
-        W_xh = np.multiply(self.W_xh, scale, out=self._buffer("scaled W_xh", *self.W_xh.shape))
-        W_hh = np.multiply(self.W_hh, scale, out=self._buffer("scaled W_hh", *self.W_hh.shape))
+        half = np.repeat(np.array((0.5, 0.5, 1, 0.5), self.dtype), H)
+        W_xh = np.multiply(self.W_xh, half, out=self._buffer("halved W_xh", *self.W_xh.shape))
+        W_hh = np.multiply(self.W_hh, half, out=self._buffer("halved W_hh", *self.W_hh.shape))
+        b_h = self.b_h * half
         p_i, p_f, p_o = [0.5 * p for p in self._peepholes.values()] or [None] * 3
 
-        tanh_c, gates = self._buffer("tanh_c", T, N, H), self._buffer("gates", T, N, 4 * H)
-        self._tanh_c, self._gates = tanh_c, gates
-        np.matmul(self._x, W_xh, out=gates.reshape(T * N, 4 * H))
-        gates += self.b_h * scale
-
-        step, part = self._buffer("step", N, 4 * H), self._buffer("part", N, H)
+        # Each gate of a step in one piece: NumPy is faster there. A product puts them side by side.
+        gates = self._buffer("gates", T, 4, N, H)
+        a, part = self._buffer("a", N, 4 * H), self._buffer("part", N, H)
+        a_apart = a.reshape(N, 4, H).swapaxes(0, 1)
+        a_ifg, (a_i, a_f, _, a_o) = a_apart[:3], a_apart
+        # The inputs' products for as many steps at a time as stay in the cache.
+        ahead = min(T, max(1, ROWS_AHEAD // N))
+        of_inputs = self._buffer("of inputs", ahead, N, 4 * H)
         for t in range(T):
-            a, c_before, c = gates[t], cells[t], cells[t + 1]
-            i, f, g, o = (a[:, k * H : (k + 1) * H] for k in range(4))
-            a += np.dot(states[t], W_hh, out=step)
-            if p_i is None:
-                _activate(a, scale, shift)
-            else:
-                i += np.multiply(p_i, c_before, out=part)
-                f += np.multiply(p_f, c_before, out=part)
-                _activate(a[:, : 3 * H], scale[: 3 * H], shift[: 3 * H])
+            if t % ahead == 0:
+                rows = self._x[t * N : (t + ahead) * N]
+                product = of_inputs.reshape(-1, 4 * H)[: len(rows)]
+                np.matmul(rows, W_xh, out=product)
+                product += b_h
+            c_before, c = cells[t], cells[t + 1]
+            i_f, ifg, (i, f, g, o) = gates[t, :2], gates[t, :3], gates[t]
+            np.dot(states[t], W_hh, out=a)
+            a += of_inputs[t % ahead]
+            if p_i is not None:
+                a_i += np.multiply(p_i, c_before, out=part)
+                a_f += np.multiply(p_f, c_before, out=part)
+            np.tanh(a_ifg, out=ifg)
+            i_f *= 0.5
+            i_f += 0.5
             np.multiply(f, c_before, out=c)
             c += np.multiply(i, g, out=part)
             if p_o is not None:
-                o += np.multiply(p_o, c, out=part)
-                _activate(o, scale[3 * H :], shift[3 * H :])
-            np.tanh(c, out=tanh_c[t])
-            np.multiply(o, tanh_c[t], out=states[t + 1])
+                a_o += np.multiply(p_o, c, out=part)
+            np.tanh(a_o, out=o)
+            o *= 0.5
+            o += 0.5
+            np.multiply(o, np.tanh(c, out=part), out=states[t + 1])
 
+        self._gates = gates
         for kept in (states, cells, gates):
             kept.flags.writeable = False
         return states[1:]
@@ -213,17 +228,15 @@ class LSTM(RecurrentLayer):
         """
         dh = self._dh(dh)
         T, N, H = dh.shape
-        cells, tanh_cells, gates = self._cells, self._tanh_c, self._gates
+        states, cells, gates = self._states, self._cells, self._gates
         if dc_T is not None:
             dc_T = np.asarray(dc_T)
             self._expect("dc_T", dc_T, (N, H))
 
         da = self._buffer("da", T, N, 4 * H)
         W_hh_T = self._transposed("W_hh_T", self.W_hh)
-        # One step's gates, and their gradients, each gate in one piece: NumPy is faster there.
-        gates_t, da_t = self._buffer("gates_t", 4, N, H), self._buffer("da_t", 4, N, H)
-        gates_apart, da_apart = (a.reshape(T, N, 4, H).swapaxes(1, 2) for a in (gates, da))
-        i, f, g, o = gates_t
+        da_apart = da.reshape(T, N, 4, H).swapaxes(1, 2)
+        da_t = self._buffer("da_t", 4, N, H)  # each gate's in one piece, as in forward
         da_i, da_f, da_g, da_o = da_t
         p_i, p_f, p_o = self._peepholes.values() or [None] * 3
         dh_t, part = self._buffer("dh_t", N, H), self._buffer("part", N, H)
@@ -232,27 +245,29 @@ class LSTM(RecurrentLayer):
         from_later.fill(0)
         np.copyto(dc, 0 if dc_T is None else dc_T)
         for t in range(T - 1, -1, -1):
-            np.copyto(gates_t, gates_apart[t])
-            tanh_c = tanh_cells[t]
+            (i, f, g, o), h = gates[t], states[t + 1]
+            np.subtract(1, gates[t], out=da_t)  # 1 − i, 1 − f, –, 1 − o
             np.add(dh[t], from_later, out=dh_t)
-            # Slopes first: σ' = s (1 − s) for three of the gates, tanh' = 1 − g².
-            np.subtract(1, gates_t, out=da_t)
-            da_t *= gates_t
-            np.multiply(g, g, out=part)
-            np.subtract(1, part, out=da_g)
+            da_o *= h  # with o tanh(c) = h
+            da_o *= dh_t
 
-            da_o *= np.multiply(dh_t, tanh_c, out=part)
-            np.multiply(tanh_c, tanh_c, out=part)
-            np.subtract(1, part, out=part)
-            part *= o
+            np.tanh(cells[t + 1], out=part)
+            part *= h
+            np.subtract(o, part, out=part)  # o (1 − tanh² c)
             part *= dh_t
             dc += part
             if p_o is not None:
                 dc += np.multiply(p_o, da_o, out=part)
-            da_i *= np.multiply(dc, g, out=part)
-            da_f *= np.multiply(dc, cells[t], out=part)
-            da_g *= np.multiply(dc, i, out=part)
+
+            np.multiply(i, g, out=part)
+            da_i *= part
+            da_i *= dc
+            part *= g
+            np.subtract(i, part, out=da_g)  # i (1 − g²)
+            da_g *= dc
             dc *= f
+            da_f *= cells[t]
+            da_f *= dc
             if p_i is not None:
                 dc += np.multiply(p_i, da_i, out=part)
                 dc += np.multiply(p_f, da_f, out=part)
@@ -275,10 +290,3 @@ class LSTM(RecurrentLayer):
             dp_o=dp_o,
             **self._sums(da),
         )
-
-
-def _activate(a: np.ndarray, scale: np.ndarray, shift: np.ndarray) -> None:
-    """Turn pre-activations, those of σ already halved, into gates, in place."""
-    np.tanh(a, out=a)
-    a *= scale
-    a += shift
