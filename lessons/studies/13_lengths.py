@@ -1,6 +1,6 @@
 """Temporal order against its length for three ways to descend; chapter 13 plots the result.
 
-    python lessons/studies/13_lengths.py          (about five minutes on one core)
+    python lessons/studies/13_lengths.py          (about four minutes on one core)
     python lessons/studies/13_lengths.py --gpu    (longer sequences, fifty times the updates)
 
 It is the grid of Pascanu, Mikolov and Bengio (2013, section 4.1). Networks and training are the
