@@ -9,8 +9,9 @@ import ast
 import contextlib
 import importlib
 import io
+import warnings
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -119,6 +120,18 @@ class ProblemSet:
         """The hidden tests that grade a function of this solution cell."""
         functions = {p.function for p in self.problems if p.cell == cell}
         return [test for test in self.tests if functions & set(test.functions)]
+
+
+@cache
+def graded(problem_set: ProblemSet, name: str) -> tuple[tuple[float, str], ...]:
+    """Points and what is printed, for each hidden test, of the wrong variant of this name.
+
+    Kept, because grading takes longest and several tests look at the same result.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        names = problem_set.names(problem_set.variants.WRONG[name])
+        return tuple(problem_set.score(names, test) for test in problem_set.tests)
 
 
 SETS = [ProblemSet(folder.name) for folder in sorted(SOLUTIONS.iterdir()) if folder.is_dir()]

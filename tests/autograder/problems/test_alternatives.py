@@ -5,7 +5,7 @@ import re
 import pytest
 
 from autograder.student.checking import unchanged
-from tests.autograder.problems.sets import SETS
+from tests.autograder.problems.sets import SETS, graded
 
 RIGHT = [pytest.param(s, name, id=f"{s.name} {name}") for s in SETS for name in s.variants.RIGHT]
 UNUSABLE = [
@@ -49,11 +49,8 @@ def test_every_solution_cell_has_ten_alternatives(problem_set):
 
 @pytest.mark.parametrize("problem_set, name", UNUSABLE)
 def test_unusable_answers_lose_marks_with_a_sentence_and_keep_what_is_right(problem_set, name):
-    variant = problem_set.variants.UNUSABLE[name]
-    names = problem_set.names(variant)
     lost = 0.0
-    for test in problem_set.tests:
-        points, printed = problem_set.score(names, test)
+    for test, (points, printed) in zip(problem_set.tests, graded(problem_set, name), strict=True):
         lost += test.points - points
         if points < test.points:
             assert re.search(r"\. (Right: .*\. )?(Wrong: |Not written yet)", printed), printed

@@ -1,23 +1,21 @@
 """Every known misconception loses marks, and is told its own sentence and no other one."""
 
 import re
-from functools import cache
 
 import pytest
 
 from autograder.problems.diagnoses import Misconception
-from tests.autograder.problems.sets import ROOT, SETS, ProblemSet
+from tests.autograder.problems.sets import ROOT, SETS, ProblemSet, graded
 
 MUTANTS = [pytest.param(s, m, id=f"{s.name} {m.name}") for s in SETS for m in s.catalogue]
 EACH_SET = pytest.mark.parametrize("problem_set", SETS, ids=lambda s: s.name)
 
 
-@cache
 def told(problem_set: ProblemSet, mutant: Misconception) -> tuple[float, float, str]:
     """Points, points there are, and all that is printed, in the tests of the mutant's own cell."""
-    names = problem_set.names(problem_set.catalogue.variant(mutant))
     tests = problem_set.of(mutant.cell)
-    scores = [problem_set.score(names, test) for test in tests]
+    found = zip(problem_set.tests, graded(problem_set, mutant.name), strict=True)
+    scores = [score for test, score in found if test in tests]
     return sum(s for s, _ in scores), sum(t.points for t in tests), "".join(p for _, p in scores)
 
 

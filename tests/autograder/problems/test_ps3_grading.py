@@ -9,7 +9,7 @@ import pytest
 
 from autograder.problems.ps3 import hidden
 from autograder.problems.ps3.variants import RIGHT, SOLUTION, TOO_SLOW, WRONG
-from tests.autograder.problems.sets import ProblemSet
+from tests.autograder.problems.sets import ProblemSet, graded
 
 PS3 = ProblemSet("ps3")
 FULL = [10, 10, 8, 5, 10, 15, 12, 7, 7, 6]
@@ -47,8 +47,7 @@ EARNED = {
 @pytest.mark.parametrize("name", EARNED)
 def test_wrong_solutions_lose_their_marks_and_no_others(name):
     assert [test.points for test in PS3.tests] == FULL
-    names = PS3.names(WRONG[name])
-    assert [PS3.score(names, test)[0] for test in PS3.tests] == EARNED[name]
+    assert [points for points, _ in graded(PS3, name)] == EARNED[name]
 
 
 @pytest.mark.filterwarnings("ignore")

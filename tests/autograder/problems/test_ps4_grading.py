@@ -8,7 +8,7 @@ import pytest
 
 from autograder.problems.ps4 import hidden, reference
 from autograder.problems.ps4.variants import RIGHT, SOLUTION, TOO_SLOW, WRONG
-from tests.autograder.problems.sets import ProblemSet
+from tests.autograder.problems.sets import ProblemSet, graded
 
 PS4 = ProblemSet("ps4")
 FULL = [8, 14, 10, 8, 16, 10, 8, 10, 6]
@@ -34,16 +34,11 @@ EARNED = {
 }
 
 
-def grade(variant: dict[str, str]) -> list[float]:
-    names = PS4.names(variant)
-    return [PS4.score(names, test)[0] for test in PS4.tests]
-
-
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", EARNED)
 def test_wrong_solutions_lose_their_marks_and_no_others(name):
     assert [test.points for test in PS4.tests] == FULL
-    assert grade(WRONG[name]) == EARNED[name]
+    assert [points for points, _ in graded(PS4, name)] == EARNED[name]
 
 
 @pytest.mark.filterwarnings("ignore")

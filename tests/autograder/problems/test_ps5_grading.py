@@ -10,8 +10,8 @@ import torch
 
 from autograder.problems import ps5
 from autograder.problems.ps5 import handles, hidden
-from autograder.problems.ps5.variants import SOLUTION, TOO_SLOW, UNUSABLE, WRONG
-from tests.autograder.problems.sets import ProblemSet
+from autograder.problems.ps5.variants import SOLUTION, TOO_SLOW, UNUSABLE
+from tests.autograder.problems.sets import ProblemSet, graded
 
 SET = ProblemSet("ps5")
 
@@ -37,8 +37,7 @@ EARNED = {
 
 @pytest.mark.parametrize("name", EARNED)
 def test_wrong_solutions_lose_the_marks_of_their_mistake(name):
-    names = SET.names(WRONG[name])
-    assert [SET.score(names, test)[0] for test in SET.tests] == EARNED[name]
+    assert [points for points, _ in graded(SET, name)] == EARNED[name]
 
 
 def test_a_list_of_tensors_with_their_graph_is_read_as_losses():

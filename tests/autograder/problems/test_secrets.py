@@ -6,7 +6,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from tests.autograder.problems.sets import SETS, ProblemSet
+from tests.autograder.problems.sets import SETS, ProblemSet, graded
 
 VARIANTS = [pytest.param(s, name, id=f"{s.name} {name}") for s in SETS for name in s.variants.WRONG]
 
@@ -36,14 +36,12 @@ def numbers_in(text: str) -> list[str]:
     return re.findall(r"(?<![\w.(])\d+\.\d+(?:e[+-]?\d+)?|\b\d+e[+-]?\d+", text)
 
 
-@pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("problem_set, name", VARIANTS)
 def test_what_hidden_tests_print_gives_no_number_away(problem_set, name):
     try:
-        names = problem_set.names(problem_set.variants.WRONG[name])
+        printed = "".join(words for _, words in graded(problem_set, name))
     except Exception:
         return  # it fails before any hidden test
-    printed = "".join(problem_set.score(names, test)[1] for test in problem_set.tests)
     numbers = numbers_in(printed)
     assert not set(numbers) & reference_numbers(problem_set), printed
     too_exact = [n for n in numbers if len(digits(n)) > 2]
