@@ -4,11 +4,13 @@ import contextlib
 import json
 import os
 import signal
+import time
 import warnings
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from nbformat import from_dict
 from nbgrader.utils import compute_checksum, determine_grade
@@ -483,20 +485,44 @@ def test_a_judge_that_dies_costs_one_submission_only(judge):
     assert verdicts[1].failed and "judge ended" in verdicts[1].failed
 
 
+# The test cell takes away the judge's own timer, so that nothing in the judge ends it.
+HANGS = notebook(
+    ("solution", "answer", F),
+    (
+        "test",
+        "test",
+        "import signal\nsignal.setitimer(signal.ITIMER_REAL, 0)\nf(1)\nwhile True: pass",
+    ),
+)
+
+
 @pytest.mark.slow
 def test_a_judge_that_hangs_is_ended(judge):
-    source = notebook(
-        ("solution", "answer", F),
-        (
-            "test",
-            "test",
-            "import signal\nsignal.setitimer(signal.ITIMER_REAL, 0)\nf(1)\nwhile True: pass",
-        ),
-    )
     with JudgeProcess(LIMITS, judge.tier) as process:
         process.patience = 4
-        verdict = process.grade(Job(json.dumps(source), submitted(source, answer=F), "nb", "s"))
+        verdict = process.grade(Job(json.dumps(HANGS), submitted(HANGS, answer=F), "nb", "s"))
     assert verdict.failed
+
+
+@pytest.mark.slow
+def test_a_judge_that_hangs_ends_with_the_grader(judge):
+    """Also where the grader is killed and can end nothing any more."""
+    read, write = os.pipe()
+    grader = os.fork()
+    if grader == 0:
+        process = JudgeProcess(LIMITS, judge.tier)
+        os.write(write, str(process.started().pid).encode())
+        process.grade(Job(json.dumps(HANGS), submitted(HANGS, answer=F), "nb", "s"))
+        os._exit(0)
+    pid = int(os.read(read, 20))
+    while psutil.Process(pid).cpu_times().user < 1.5:  # until it is at the test
+        time.sleep(0.1)
+    os.kill(grader, signal.SIGKILL)
+    os.waitpid(grader, 0)
+    gone = time.monotonic() + 20
+    while psutil.pid_exists(pid) and time.monotonic() < gone:
+        time.sleep(0.1)
+    assert not psutil.pid_exists(pid)
 
 
 def test_one_judge_keeps_its_sandboxes_warm(judge: Judge, grade):
