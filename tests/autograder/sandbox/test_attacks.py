@@ -199,10 +199,13 @@ def test_no_signal_to_a_group_or_to_all(run, tier):
 
 SLEEPER = """
 import os, time
+read, write = os.pipe()
 if not os.fork():
-    os.setsid()
+    os.setsid()  # until then it goes with the group
+    os.write(write, b'1')
     time.sleep(60)
     os._exit(0)
+os.read(read, 1)
 answer = 'started'
 """
 
