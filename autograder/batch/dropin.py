@@ -1,4 +1,4 @@
-"""nbgrader's own `autograde` and the formgrader's button, graded by the judge.
+"""nbgrader's own commands and the formgrader's buttons: graded by the judge, safely collected.
 
 nbgrader converts a notebook twice: it sanitizes what was handed in, then it grades the result.
 Here the first conversion gives the judge's verdict, and the second writes down what is in it.
@@ -21,6 +21,7 @@ from traitlets.config import Config
 from traitlets.utils.importstring import import_item
 
 from autograder.batch import work
+from autograder.batch.collect import Collect
 from autograder.batch.course import REPLACED, Course, Submission
 from autograder.batch.errors import RefusedError, UngradableError
 from autograder.batch.ledger import Graded, Record
@@ -148,6 +149,7 @@ def configure(c: Config, unprotected: bool) -> None:
         NameCells,
     ]
     c.GenerateFeedback.preprocessors = list(feedback.PREPROCESSORS)
+    c.ExchangeFactory.setdefault("collect", Collect)
 
     # nbgrader calls alembic by its bare name when it makes the gradebook.
     programs = str(Path(sys.executable).parent)

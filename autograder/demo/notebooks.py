@@ -35,6 +35,14 @@ def replace(notebook: NotebookNode, name: str, source: str) -> None:
     notebook.cells[find(notebook, name)].source = source
 
 
+def solve(notebook: NotebookNode, source: NotebookNode) -> None:
+    """Write the instructor's answers into a released notebook; open questions stay."""
+    for cell in source.cells:
+        facts = cell.metadata.get("nbgrader", {})
+        if facts.get("solution") and not facts.get("grade"):
+            replace(notebook, facts["grade_id"], cell.source)
+
+
 def delete(notebook: NotebookNode, name: str) -> None:
     """Remove the cell `name`."""
     del notebook.cells[find(notebook, name)]

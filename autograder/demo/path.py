@@ -63,10 +63,7 @@ def solve(course: Course) -> None:
     """Write the instructor's answers into the fetched notebook."""
     path = course.submission(STUDENT)
     notebook = notebooks.read(path)
-    for cell in notebooks.read(course.source).cells:
-        facts = cell.metadata.get("nbgrader", {})
-        if facts.get("solution") and not facts.get("grade"):
-            notebooks.replace(notebook, facts["grade_id"], cell.source)
+    notebooks.solve(notebook, notebooks.read(course.source))
     notebooks.write(notebook, path)
 
 

@@ -1,0 +1,143 @@
+"""`nbgrader collect`, taking only what a student handed in as himself, and only files.
+
+The exchange is a folder that all students can write to. nbgrader's own collect warns where a
+submission belongs to somebody else and then takes it, even in place of the right one; it follows
+symbolic links with the instructor's rights; and a submission that it cannot read or sort ends it
+for everybody. Here, what can't be taken is left in the exchange with a line that says why.
+"""
+
+import datetime
+import os
+import pwd
+import stat
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from nbgrader.exchange import ExchangeError
+from nbgrader.exchange.default import ExchangeCollect
+
+SIZE_LIMIT = 256 << 20  # bytes of one submission; nbgrader's own max_dir_size may be lower
+LATER = datetime.timedelta(minutes=5)  # a later change is remarked
+
+
+class Collect(ExchangeCollect):
+    """Collects from the exchange. With `check_owner = False`, anybody may hand in for anybody."""
+
+    def init_src(self) -> None:
+        """Choose a submission for each student: the latest one that can be taken."""
+        super().init_src()
+        found = defaultdict(list)
+        student = self.coursedir.student_id or "*"
+        for path in Path(self.inbound_path).glob(f"{student}+{self.coursedir.assignment_id}+*"):
+            record = self._path_to_record(str(path))
+            trouble = self._trouble(path, record)
+            if trouble:
+                self.log.warning("Left in the exchange: %s: %s", path.name, trouble)
+            else:
+                found[record["username"]].append(record)
+        self.src_records = [self._chosen(records) for _, records in sorted(found.items())]
+
+    def _chosen(self, records: list[dict]) -> dict:
+        """Return the latest record, or the latest in time where nbgrader is asked for that."""
+        records = self._sort_by_timestamp(records)
+        if self.before_duedate and self.duedate is not None:
+            return next((r for r in records if r["timestamp"] <= self.duedate), records[0])
+        return records[0]
+
+    def _path_to_record(self, path: str) -> dict:
+        """Read student and time from a folder's name; no time where it is no such name."""
+        try:
+            return super()._path_to_record(path)
+        except (ExchangeError, ValueError, OverflowError):
+            name = Path(path).name
+            return {
+                "username": name.split("+")[0],
+                "filename": name,
+                "timestamp": datetime.datetime.min,
+            }
+
+    def _trouble(self, path: Path, record: dict) -> str | None:
+        """Return why a submission can't be taken, or None. Remarks go to the log."""
+        if record["timestamp"] == datetime.datetime.min:
+            return "its name holds no date and time"
+        try:
+            if self.check_owner and (owner := owner_of(path)) != record["username"]:
+                return f"it was handed in by {owner} in the name of {record['username']}"
+            size, changed, others = 0, path.lstat().st_ctime, []
+            for name, file in files_of(path):
+                if file is None:
+                    others.append(name)
+                    continue
+                status = os.fstat(file.fileno())
+                size, changed = size + status.st_size, max(changed, status.st_ctime)
+        except OSError as error:
+            return f"it can't be read ({error.strerror})"
+        if size > SIZE_LIMIT:
+            return f"it is too large: {size / 1e6:.0f} MB"
+        for name in others:
+            self.log.warning("%s: %s is a link or no regular file: left out", path.name, name)
+        changed = datetime.datetime.fromtimestamp(changed, datetime.UTC).replace(tzinfo=None)
+        if self.check_owner and changed - record["timestamp"] > LATER:
+            self.log.warning("%s was changed later, at %s UTC", path.name, f"{changed:%F %T}")
+        return None
+
+    def do_copy(self, src: str, dest: str, log: object = None) -> None:
+        """Copy a submission's files into the course: first out of its owner's reach."""
+        with tempfile.TemporaryDirectory() as scratch:
+            left = SIZE_LIMIT
+            copy = Path(scratch) / "submission"
+            copy.mkdir()
+            for name, file in files_of(Path(src)):
+                if file is None:
+                    continue
+                data = file.read(left + 1)
+                left -= len(data)
+                if left < 0:
+                    raise ExchangeError(f"{src} grew while it was copied")
+                (copy / name).parent.mkdir(parents=True, exist_ok=True)
+                (copy / name).write_bytes(data)
+            super().do_copy(str(copy), dest)
+
+
+def owner_of(path: Path) -> str:
+    """Return the account that a folder belongs to."""
+    try:
+        return pwd.getpwuid(path.lstat().st_uid).pw_name
+    except KeyError:
+        return "an account that is gone"
+
+
+def files_of(folder: Path) -> Iterator[tuple[str, BinaryIO | None]]:
+    """Give path and open file of everything in a folder that its owner may be changing.
+
+    Nothing is reached through a name twice: a file that becomes a link meanwhile is not followed.
+    The file is None for links, pipes and the like.
+
+    Raises:
+        OSError: something in it can't be read.
+    """
+
+    def refuse(error: OSError) -> None:
+        raise error
+
+    for top, folders, names, handle in os.fwalk(folder, onerror=refuse, follow_symlinks=False):
+        inside = Path(top).relative_to(folder)
+        for name in folders:
+            if stat.S_ISLNK(os.stat(name, dir_fd=handle, follow_symlinks=False).st_mode):
+                yield str(inside / name), None
+        for name in names:
+            try:
+                flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+                file = os.fdopen(os.open(name, flags, dir_fd=handle), "rb")
+            except OSError:
+                mode = os.stat(name, dir_fd=handle, follow_symlinks=False).st_mode
+                if stat.S_ISREG(mode):
+                    raise
+                yield str(inside / name), None
+                continue
+            with file:
+                regular = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+                yield str(inside / name), file if regular else None

@@ -1,0 +1,63 @@
+"""JupyterHub for one course with several graders. Its settings are in course.toml, beside it."""
+
+import os
+import sys
+import tomllib
+from pathlib import Path
+
+c = get_config()  # noqa: F821 (JupyterHub provides it)
+
+HERE = Path(__file__).resolve().parent
+course = tomllib.loads((HERE / "course.toml").read_text())
+name, folder, state = course["course"], Path(course["folder"]), Path(course["hub"]["state"])
+proxy_port, hub_port, graders_port = course["hub"]["inside"]
+
+c.JupyterHub.bind_url = course["hub"]["address"]
+c.JupyterHub.hub_port = hub_port
+c.JupyterHub.db_url = f"sqlite:///{state / 'hub.sqlite'}"
+c.JupyterHub.cookie_secret_file = str(state / "cookie_secret")
+c.ConfigurableHTTPProxy.api_url = f"http://127.0.0.1:{proxy_port}"
+c.ConfigurableHTTPProxy.pid_file = str(state / "proxy.pid")
+c.ConfigurableHTTPProxy.command = [str(HERE / "node_modules/.bin/configurable-http-proxy")]
+
+# People log in with their accounts on this machine, so that a file in the exchange belongs to
+# whoever handed it in, and nobody can hand in for another.
+c.JupyterHub.authenticator_class = "pam"
+c.PAMAuthenticator.open_sessions = False
+c.Authenticator.allowed_users = set(course["instructors"])
+c.LocalAuthenticator.allowed_groups = {course["students"]}
+c.Authenticator.allow_existing_users = False
+
+# Students' servers come from the environment that the hub runs in. It holds the student's kit and
+# no answer. A server that nobody uses for an hour ends; files stay.
+c.Spawner.cmd = [str(Path(sys.prefix) / "bin" / "jupyterhub-singleuser")]
+c.Spawner.args = ["--ServerApp.shutdown_no_activity_timeout=3600"]
+c.Spawner.environment = {"JUPYTER_CONFIG_PATH": os.pathsep.join([str(HERE / "student"), str(HERE)])}
+
+# Graders share one server with the formgrader. It runs in the course's own environment, as the
+# grader's account; nbgrader asks that it have the course's name. A role's list of users is exact:
+# who is taken out of course.toml loses it when the hub starts again, which is not so for groups.
+c.JupyterHub.load_roles = [
+    {
+        "name": f"{name}-grader",
+        "users": course["instructors"],
+        "scopes": [f"access:services!service={name}", f"read:services!service={name}"],
+    }
+]
+c.JupyterHub.services = [
+    {
+        "name": name,
+        "url": f"http://127.0.0.1:{graders_port}",
+        "user": course["grader"],
+        "cwd": str(folder),
+        "command": [
+            str(folder / ".venv" / "bin" / "jupyterhub-singleuser"),
+            f"--ServerApp.root_dir={folder}",
+        ],
+        "environment": {
+            "JUPYTERHUB_DEFAULT_URL": "/formgrader",
+            "JUPYTER_CONFIG_PATH": str(HERE),
+        },
+        "oauth_no_confirm": True,
+    }
+]

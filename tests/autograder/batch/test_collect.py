@@ -1,0 +1,212 @@
+"""Collecting from an exchange that students can write to: theirs, and nothing else."""
+
+import datetime
+import getpass
+import logging
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+from nbgrader.api import Gradebook
+from nbgrader.coursedir import CourseDirectory
+from nbgrader.exchange.default import ExchangeCollect
+from traitlets.config import Config
+
+from autograder.batch import collect
+from autograder.batch.collect import Collect
+
+ME = getpass.getuser()
+SECRET = "the answer is 42"
+
+
+class Exchange:
+    """An exchange with a course in it, where every file is ours."""
+
+    def __init__(self, root: Path, gradebook: Path) -> None:
+        self.root = root
+        self.inbound = root / "exchange" / "course" / "inbound"
+        self.inbound.mkdir(parents=True)
+        (root / "exchange").chmod(0o777)
+        (root / "secret.ipynb").write_text(SECRET)
+        shutil.copy(gradebook, root / "gradebook.db")
+
+    def hand_in(self, student: str, time: str = "", secret: str = "r4nd0m") -> Path:
+        """Put a submission there, as `nbgrader submit` names it; now, if no time is given."""
+        time = time or f"{datetime.datetime.now(datetime.UTC):%F %T} UTC"
+        folder = self.inbound / f"{student}+ps1+{time}+{secret}"
+        folder.mkdir()
+        (folder / "ps1.ipynb").write_text(f"by {student}, {time}")
+        (folder / "timestamp.txt").write_text(time)
+        return folder
+
+    def collect(self, kind: type = Collect, **options: bool) -> list[str]:
+        """Collect, and return the files that came, by path from submitted/."""
+        config = Config()
+        config.Exchange.root = str(self.root / "exchange")
+        config.CourseDirectory.update(
+            root=str(self.root),
+            course_id="course",
+            assignment_id="ps1",
+            db_url=f"sqlite:///{self.root}/gradebook.db",
+        )
+        for name, value in options.items():
+            config.ExchangeCollect[name] = value
+        kind(coursedir=CourseDirectory(config=config), config=config).start()
+        submitted = self.root / "submitted"
+        return sorted(
+            p.relative_to(submitted).as_posix() for p in submitted.rglob("*") if p.is_file()
+        )
+
+
+@pytest.fixture(scope="module")
+def gradebook(tmp_path_factory) -> Path:
+    """A new gradebook; nbgrader takes two seconds to make one."""
+    path = tmp_path_factory.mktemp("gradebook") / "gradebook.db"
+    with pytest.MonkeyPatch.context() as patch:  # nbgrader calls alembic by its bare name
+        patch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+        Gradebook(f"sqlite:///{path}", "course").close()
+    return path
+
+
+@pytest.fixture
+def exchange(tmp_path: Path, gradebook: Path) -> Exchange:
+    return Exchange(tmp_path, gradebook)
+
+
+@pytest.fixture
+def said(caplog) -> pytest.LogCaptureFixture:
+    caplog.set_level(logging.WARNING)
+    logging.getLogger("traitlets").propagate = True
+    return caplog
+
+
+OURS = [f"{ME}/ps1/ps1.ipynb", f"{ME}/ps1/timestamp.txt"]
+
+
+def test_what_a_student_handed_in_is_collected(exchange, said):
+    exchange.hand_in(ME)
+    assert exchange.collect() == OURS
+    assert said.text == ""
+
+
+def test_nobody_hands_in_for_another(exchange, said):
+    exchange.hand_in("ada")
+    exchange.hand_in(ME)
+    assert exchange.collect() == OURS
+    assert f"handed in by {ME} in the name of ada" in said.text
+
+
+def test_stock_nbgrader_takes_it(exchange):
+    """What the test above protects from is real."""
+    exchange.hand_in("ada")
+    assert exchange.collect(ExchangeCollect) == ["ada/ps1/ps1.ipynb", "ada/ps1/timestamp.txt"]
+
+
+def test_check_owner_can_be_switched_off_as_in_nbgrader(exchange):
+    exchange.hand_in("ada")
+    assert exchange.collect(check_owner=False) == ["ada/ps1/ps1.ipynb", "ada/ps1/timestamp.txt"]
+
+
+def test_a_link_leads_nowhere(exchange, said):
+    folder = exchange.hand_in(ME)
+    (folder / "data.txt").symlink_to(exchange.root / "secret.ipynb")
+    (folder / "more").symlink_to(exchange.root)
+    os.mkfifo(folder / "pipe")
+    assert exchange.collect() == OURS
+    for name in ("data.txt", "more", "pipe"):
+        assert f"{name} is a link or no regular file" in said.text
+
+
+def test_stock_nbgrader_follows_the_link(exchange):
+    """What the test above protects from is real."""
+    folder = exchange.hand_in(ME)
+    (folder / "data.txt").symlink_to(exchange.root / "secret.ipynb")
+    exchange.collect(ExchangeCollect)
+    assert (exchange.root / "submitted" / ME / "ps1" / "data.txt").read_text() == SECRET
+
+
+def test_a_notebook_that_is_a_link_is_left_out(exchange):
+    folder = exchange.hand_in(ME)
+    (folder / "ps1.ipynb").unlink()
+    (folder / "ps1.ipynb").symlink_to(exchange.root / "secret.ipynb")
+    assert exchange.collect() == OURS[1:]
+
+
+def test_a_file_that_becomes_a_link_meanwhile_is_not_followed(exchange):
+    folder = exchange.hand_in(ME)
+    found = {}
+    for name, file in collect.files_of(folder):
+        found[name] = file
+        for path in folder.glob("*"):
+            if path.name not in found:
+                path.unlink()
+                path.symlink_to(exchange.root / "secret.ipynb")
+    assert sorted(found) == ["ps1.ipynb", "timestamp.txt"]
+    assert sum(file is None for file in found.values()) == 1
+
+
+def test_a_folder_that_is_a_link_gives_nothing(exchange):
+    (exchange.root / "answers").mkdir()
+    (exchange.root / "answers" / "ps1.ipynb").write_text(SECRET)
+    name = f"{ME}+ps1+2026-11-22 12:00:00 UTC+r4nd0m"
+    (exchange.inbound / name).symlink_to(exchange.root / "answers")
+    assert exchange.collect() == []
+
+
+@pytest.mark.parametrize("name", ["zoe+ps1+tomorrow+x", "zoe+ps1+", f"{ME}+ps1+9999999-01-01+x"])
+def test_a_name_without_a_time_stops_nobody_else(exchange, said, name):
+    exchange.hand_in(ME)
+    (exchange.inbound / name).mkdir()
+    assert exchange.collect() == OURS
+    assert "holds no date and time" in said.text
+
+
+def test_a_submission_too_large_stops_nobody_and_costs_no_disk(exchange, said):
+    first = exchange.hand_in(ME, secret="first")
+    exchange.collect()
+    later = f"{datetime.datetime.now(datetime.UTC) + datetime.timedelta(1):%F %T} UTC"
+    huge = exchange.hand_in(ME, later, secret="huge")
+    with (huge / "data.bin").open("wb") as file:
+        file.truncate(1 << 40)  # sparse: the disk holds nothing of it
+    assert exchange.collect(update=True) == OURS
+    copy = exchange.root / "submitted" / ME / "ps1" / "ps1.ipynb"
+    assert copy.read_text() == (first / "ps1.ipynb").read_text()
+    assert "too large" in said.text
+
+
+def test_handed_in_twice_the_latest_counts(exchange):
+    exchange.hand_in(ME, "2026-11-01 12:00:00 UTC", secret="a")
+    exchange.hand_in(ME, "2026-11-02 12:00:00 UTC", secret="b")
+    exchange.hand_in(ME, "2026-11-01 18:00:00 UTC", secret="c")
+    exchange.collect()
+    copy = exchange.root / "submitted" / ME / "ps1" / "timestamp.txt"
+    assert copy.read_text() == "2026-11-02 12:00:00 UTC"
+    exchange.hand_in(ME, "2026-11-03 12:00:00 UTC", secret="d")
+    exchange.collect()
+    assert copy.read_text() == "2026-11-02 12:00:00 UTC"  # as nbgrader: only if asked for
+    exchange.collect(update=True)
+    assert copy.read_text() == "2026-11-03 12:00:00 UTC"
+
+
+def test_changed_after_it_was_handed_in_is_remarked(exchange, said):
+    exchange.hand_in(ME, "2026-01-01 00:00:00 UTC")
+    assert exchange.collect() == OURS
+    assert "was changed later, at" in said.text
+
+
+@pytest.mark.slow
+def test_nbgraders_own_command_collects_so(make_course, tmp_path, gradebook):
+    course = make_course("course")
+    exchange = Exchange(tmp_path / "there", gradebook)
+    exchange.inbound.parent.rename(exchange.root / "exchange" / "small")
+    exchange.inbound = exchange.root / "exchange" / "small" / "inbound"
+    with (course.folder / "nbgrader_config.py").open("a") as config:
+        config.write(f"c.Exchange.root = {str(exchange.root / 'exchange')!r}\n")
+    exchange.hand_in("somebody")
+    exchange.hand_in(ME)
+    done = course.run("nbgrader", "collect", "ps1")
+    assert "in the name of somebody" in done.stderr
+    assert (course.folder / "submitted" / ME).is_dir()
+    assert not (course.folder / "submitted" / "somebody").exists()

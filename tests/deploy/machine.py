@@ -1,0 +1,73 @@
+"""A throwaway machine inside this one: its own accounts, /srv, /home, /opt and processes.
+
+Nothing of it is seen outside, and all of it goes when it is shut down, so that a test can follow
+the instructions for a server as they stand: add accounts, write to /etc, start services. Only the
+network is the real machine's.
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+
+OWN = ("/srv", "/home", "/opt", "/var/lib", "/run")  # empty at first
+
+# Python and its packages are seen where they are, even in a folder that is closed to others, of
+# which nothing else is seen.
+START = """
+set -e
+mount --make-rprivate /
+scratch=$(mktemp -d)
+mount -t tmpfs tmpfs $scratch
+mkdir $scratch/kept
+for path in $KEPT; do mkdir -p $scratch/kept$path; mount --bind $path $scratch/kept$path; done
+for path in $CLOSED; do mount -t tmpfs -o mode=755 tmpfs $path; done
+for path in $KEPT; do mkdir -p $path; mount --rbind $scratch/kept$path $path; done
+cp -a /etc $scratch/etc
+mount --bind $scratch/etc /etc
+for path in $OWN; do mount -t tmpfs -o mode=755 tmpfs $path; done
+echo ready
+exec sleep infinity
+"""
+
+
+class Machine:
+    """A private set of mounts and processes; `run` is a shell in it."""
+
+    def __init__(self, root: list[str]) -> None:
+        """Start it. `root` is what a command starts with to run as root."""
+        self._root = root
+        kept = [Path(sys.base_prefix), Path(sys.prefix)]
+        closed = {p for path in kept for p in path.parents if not p.stat().st_mode & 0o001}
+        names = {"KEPT": kept, "CLOSED": {p for p in closed if not closed & set(p.parents)}}
+        settings = [f"{name}={' '.join(map(str, paths))}" for name, paths in names.items()]
+        self._process = subprocess.Popen(
+            [
+                *(*root, "unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"),
+                *("env", *settings, f"OWN={' '.join(OWN)}", "sh", "-c", START),
+            ],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        said = self._process.stdout.readline()
+        assert said == "ready\n", said + self._process.stdout.read()
+        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
+        self._pid = children.read_text().split()[0]
+
+    def command(self, *arguments: str) -> list[str]:
+        """Return the command that runs another one in here as root."""
+        inside = ["nsenter", f"--target={self._pid}", "--mount", "--pid", "--wd=/"]
+        return [*self._root, *inside, *arguments]
+
+    def run(self, script: str, **settings: object) -> str:
+        """Run a shell script in here as root and return what it printed; it has to succeed."""
+        command = self.command("env", *(f"{k}={v}" for k, v in settings.items()), "sh", "-ec")
+        done = subprocess.run([*command, script], capture_output=True, text=True, timeout=300)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def shut_down(self) -> None:
+        """End every process in here; the mounts go with the last one."""
+        subprocess.run([*self._root, "kill", "-9", self._pid], check=False)
+        self._process.wait(20)
+        self._process.stdout.close()
