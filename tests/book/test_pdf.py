@@ -31,11 +31,30 @@ def bookmarks(printed):
     return {mark.title: reader.get_destination_page_number(mark) for mark in titles}
 
 
-def sheets_of(reader, bookmarks, title):
-    """The sheets of one page of the site."""
-    starts = sorted([*bookmarks.values(), len(reader.pages)])
+def part_of(sheets, bookmarks, title):
+    """Those of all sheets that are one page of the site."""
+    starts = sorted([*bookmarks.values(), len(sheets)])
     first = bookmarks[title]
-    return reader.pages[first : starts[starts.index(first) + 1]]
+    return sheets[first : starts[starts.index(first) + 1]]
+
+
+class Written:
+    """What is written on a sheet, and what of it starts outside the paper's margins."""
+
+    def __init__(self, sheet):
+        self.beyond = []
+        self.text = sheet.extract_text(visitor_text=self._note)
+
+    def _note(self, text, matrix, text_matrix, font, size):
+        x = matrix[4] + matrix[0] * text_matrix[4]
+        if text.strip() and not 40 < x < 560:
+            self.beyond.append((round(x), text))
+
+
+@pytest.fixture(scope="module")
+def written(printed):
+    """All sheets, read once: that takes most of the time here."""
+    return [Written(sheet) for sheet in printed[1].pages]
 
 
 def links_of(sheet):
@@ -52,15 +71,15 @@ class TestPdf:
         assert len(bookmarks) == len(PAGES)
         assert list(bookmarks.values()) == sorted(set(bookmarks.values()))
 
-    def test_chapters_are_whole(self, printed, bookmarks):
+    def test_chapters_are_whole(self, written, bookmarks):
         chapters = [title for title in bookmarks if title[0].isdigit()]
         assert len(chapters) == sum(page.startswith("lessons/") for page in PAGES) - (
             "lessons/capstone" in PAGES
         )
         for title in chapters:
-            sheets = sheets_of(printed[1], bookmarks, title)
+            sheets = part_of(written, bookmarks, title)
             assert len(sheets) >= 15
-            text = "\n".join(sheet.extract_text() for sheet in sheets)
+            text = "\n".join(sheet.text for sheet in sheets)
             for part in ("Aims", "Derivation", "Self-assessment", "Summary", "References"):
                 assert f"\n{part}\n" in f"\n{text}\n"
             assert text.count("Fig. ") >= 2
@@ -69,9 +88,9 @@ class TestPdf:
             for part in ("Wrong:", "Model answer", "Solution to"):
                 assert part in answers and part not in questions
 
-    def test_folded_answers_are_unfolded(self, printed, bookmarks):
-        sheets = sheets_of(printed[1], bookmarks, "4. Backpropagation through time")
-        text = " ".join(" ".join(sheet.extract_text().split()) for sheet in sheets)
+    def test_folded_answers_are_unfolded(self, written, bookmarks):
+        sheets = part_of(written, bookmarks, "4. Backpropagation through time")
+        text = " ".join(" ".join(sheet.text.split()) for sheet in sheets)
         for part in (
             "Give each use of the weight its own copy.",  # a model answer
             "the kept ones and one stretch",  # a solution
@@ -80,15 +99,15 @@ class TestPdf:
         ):
             assert part.replace(" ", "") in text.replace(" ", "")
 
-    def test_sheets_are_numbered_through(self, printed):
-        for number, sheet in enumerate(printed[1].pages, 1):
-            assert sheet.extract_text().split()[0] == str(number)
+    def test_sheets_are_numbered_through(self, written):
+        for number, sheet in enumerate(written, 1):
+            assert sheet.text.split()[0] == str(number)
 
     def test_figures_are_drawn(self, printed, bookmarks):
         """A sheet with a figure holds many curves: letters are no curves, they come from fonts."""
         for title in bookmarks:
             if title[0].isdigit():
-                sheets = sheets_of(printed[1], bookmarks, title)
+                sheets = part_of(printed[1].pages, bookmarks, title)
                 curves = [sheet.get_contents().get_data().count(b" c\n") for sheet in sheets]
                 assert sum(count > 200 for count in curves) >= 2
 
@@ -101,18 +120,9 @@ class TestPdf:
                 inside += "/Dest" in link and link["/Dest"][0].get_object()["/Type"] == "/Page"
         assert inside > 50
 
-    def test_nothing_runs_over_the_margin(self, printed):
+    def test_nothing_runs_over_the_margin(self, written):
         """Every piece of text starts within the paper's margins."""
-        for number, sheet in enumerate(printed[1].pages, 1):
-            beyond = []
-
-            def note(text, matrix, text_matrix, font, size, beyond=beyond):
-                x = matrix[4] + matrix[0] * text_matrix[4]
-                if text.strip() and not 40 < x < 560:
-                    beyond.append((round(x), text))
-
-            sheet.extract_text(visitor_text=note)
-            assert beyond == [], f"sheet {number}"
+        assert {n: sheet.beyond for n, sheet in enumerate(written, 1) if sheet.beyond} == {}
 
 
 def test_without_chromium_it_says_what_to_do(tmp_path):

@@ -91,9 +91,13 @@ IN_THE_DARK = (TOC["root"], "lessons/04-backpropagation-through-time", "lessons/
     ],
 )
 def test_axe_finds_nothing(open_page, name, theme):
+    """Rendered formulas, half of axe's time, are looked at on one page: they are all made alike."""
     page = open_page(name, theme=theme)
     page.add_script_tag(path=AXE)
-    found = page.evaluate("axe.run().then((result) => result.violations)")
+    found = page.evaluate(
+        "(exclude) => axe.run({ exclude }).then((result) => result.violations)",
+        [] if name in IN_THE_DARK else [".katex"],
+    )
     told = [f"{v['id']}: {n['html']}: {n['failureSummary']}" for v in found for n in v["nodes"]]
     assert told == []
 

@@ -287,7 +287,7 @@ def test_the_judge_graded_in_isolation(hub, graded):
 def test_an_instructor_marks_by_hand_and_a_student_reads_it(hub, graded, pages):
     ines, ada = pages["ines"], pages["ada"]
     ines.goto(f"{hub.address}/services/unrolled/formgrader/gradebook/ps2/ps2")
-    ines.locator("tr", has_text="90").locator("a").first.click()
+    row(ines, "score", f"{POINTS} / 100").locator("a").first.click()
     ines.wait_for_load_state("networkidle")  # its fields save nothing before
     score = ines.locator("input#open-question")
     comment = ines.locator("#open-question-comment")
