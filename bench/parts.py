@@ -31,4 +31,5 @@ PARTS = {
     "book": Part("Building the book", "bench.book"),
     "gpu": Part("Layers on a GPU", "bench.gpu"),
     "grading": Part("Grading beside nbgrader", "bench.grading"),
+    "ten-thousand": Part("Grading ten thousand", "bench.ten_thousand"),
 }
