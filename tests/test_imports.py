@@ -24,6 +24,7 @@ MAY_IMPORT = {
         "autograder.reports",
         "autograder.sandbox",
     },
+    "autograder/commands": {"autograder"},
     "lessons": {"unrolled", "autograder.student"},
     "book": {"unrolled", "autograder.student"},
 }

@@ -1,4 +1,4 @@
-"""`nbgrader collect`, taking only what a student handed in as himself, and only files.
+"""`nbgrader collect`, taking only what students hand in for themselves, and only files.
 
 The exchange is a folder that all students can write to. nbgrader's own collect warns where a
 submission belongs to somebody else and then takes it, even in place of the right one; it follows

@@ -358,6 +358,22 @@ def test_what_bela_does_in_the_exchange_costs_nobody_anything(hub, graded, pages
     assert scores(hub) == before
 
 
+def test_an_exchange_with_wrong_rights_is_named_and_loses_nothing(hub, graded):
+    """To the grader who releases, and to the student who fetches."""
+    config = "env JUPYTER_CONFIG_PATH=/etc/unrolled-hub"
+    hub.machine.run("chmod 755 /srv/exchange")
+    try:
+        command = f"cd {COURSE}; {config} .venv/bin/nbgrader release_assignment ps2 --force"
+        grader = hub.as_user("grader", command)
+        student = hub.as_user("bela", f"{config} {HUB}/bin/nbgrader fetch_assignment ps2")
+    finally:
+        hub.machine.run("chmod 1777 /srv/exchange")
+    for done in (grader, student):
+        assert done.returncode != 0 and "Traceback" not in done.stderr
+        assert "Unwritable directory, please contact your instructor: /srv/exchange" in done.stderr
+    assert hub.machine.run("ls /srv/exchange/unrolled/outbound").split() == ["feedback", "ps2"]
+
+
 def test_an_account_outside_the_class_gets_no_server(hub, browser):
     page = hub.log_in(browser, "mallory", "/")
     page.wait_for_load_state()

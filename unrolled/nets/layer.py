@@ -19,6 +19,17 @@ class Layer:
                 f"{name}: expected {self.dtype} as {self.first_weight} has, got {array.dtype}"
             )
 
+    def _expect_inputs(self, x: ArrayLike) -> np.ndarray:
+        """Return x as an array, or raise a ValueError unless it is (T, N, D) and not empty."""
+        x = np.asarray(x)
+        D = len(self.W_xh)
+        if x.ndim != 3 or x.shape[2] != D or 0 in x.shape:
+            raise ValueError(
+                f"x: expected shape (T, N, {D}) with T and N at least 1, got {x.shape}"
+            )
+        self._expect("x", x, x.shape)
+        return x
+
     def _expect_first(self, weight: np.ndarray, shape: str, multiple: int = 1) -> None:
         """Take the first weight's dtype, or raise a ValueError.
 
@@ -95,14 +106,9 @@ class RecurrentLayer(Layer):
         Raises:
             ValueError: x is not (T, N, D) or empty, or an initial value is not (N, H).
         """
-        x = np.asarray(x)
-        D, H = len(self.W_xh), len(self.W_hh)
-        if x.ndim != 3 or x.shape[2] != D or 0 in x.shape:
-            raise ValueError(
-                f"x: expected shape (T, N, {D}) with T and N at least 1, got {x.shape}"
-            )
-        self._expect("x", x, x.shape)
-        T, N, _ = x.shape
+        x = self._expect_inputs(x)
+        T, N, D = x.shape
+        H = len(self.W_hh)
         starts = {n: None if start is None else np.asarray(start) for n, start in starts.items()}
         for name, start in starts.items():
             if start is not None:

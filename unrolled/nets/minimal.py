@@ -99,14 +99,9 @@ class MinimalLayer(Layer):
         Raises:
             ValueError: a shape or a dtype is wrong.
         """
-        x = np.asarray(x)
-        D, columns = self.W_xh.shape
-        if x.ndim != 3 or x.shape[2] != D or 0 in x.shape:
-            raise ValueError(
-                f"x: expected shape (T, N, {D}) with T and N at least 1, got {x.shape}"
-            )
-        self._expect("x", x, x.shape)
-        T, N, H = *x.shape[:2], columns // self.gate_count
+        x = self._expect_inputs(x)
+        T, N, D = x.shape
+        H = len(self.b_h) // self.gate_count
         h0 = np.zeros((N, H), self.dtype) if h0 is None else np.array(h0)
         self._expect("h0", h0, (N, H))
 
