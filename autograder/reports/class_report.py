@@ -10,6 +10,8 @@ from jinja2 import Environment, FileSystemLoader
 from autograder.reports import statistics
 from autograder.reports.class_results import ClassResults
 
+COMMONEST = 12  # sentences that stand open on the page; the rarer ones are folded
+
 
 def page(results: ClassResults, date: datetime.date, site: str = "") -> str:
     """Return the report as one HTML page that needs no other file.
@@ -33,6 +35,7 @@ def page(results: ClassResults, date: datetime.date, site: str = "") -> str:
         summary=statistics.summary(scores),
         histogram=statistics.histogram(scores, results.most),
         misconceptions=statistics.misconceptions(results),
+        commonest=COMMONEST,
         figures=statistics.item_figures(results),
         several=len({item.notebook for item in results.items}) > 1,
         need_a_hand=statistics.need_a_hand(results),

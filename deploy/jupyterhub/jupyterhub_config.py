@@ -1,31 +1,58 @@
 """JupyterHub for one course with several graders. Its settings are in course.toml, beside it."""
 
+import grp
 import os
+import pwd
 import sys
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 
 c = get_config()  # noqa: F821 (JupyterHub provides it)
 
 HERE = Path(__file__).resolve().parent
-course = tomllib.loads((HERE / "course.toml").read_text())
-name, folder, state = course["course"], Path(course["folder"]), Path(course["hub"]["state"])
-proxy_port, hub_port, graders_port = course["hub"]["inside"]
+PROXY = HERE / "node_modules" / ".bin" / "configurable-http-proxy"
+try:
+    course = tomllib.loads((HERE / "course.toml").read_text())
+    name, folder, exchange = course["course"], Path(course["folder"]), Path(course["exchange"])
+    grader, instructors, students = course["grader"], course["instructors"], course["students"]
+    address, state = course["hub"]["address"], Path(course["hub"]["state"])
+    proxy_port, hub_port, graders_port = course["hub"]["inside"]
+except KeyError as error:
+    sys.exit(f"course.toml: the setting {error} is missing")
+except ValueError as error:
+    sys.exit(f"course.toml: {error}")
 
-c.JupyterHub.bind_url = course["hub"]["address"]
+
+def exists(find: Callable, name: str) -> bool:
+    """Say whether an account or a group is known to this machine, by a file or a directory."""
+    try:
+        find(name)
+    except KeyError:
+        return False
+    return True
+
+
+needed = {f"account '{who}'": exists(pwd.getpwnam, who) for who in (grader, *instructors)}
+needed |= {f"group '{students}'": exists(grp.getgrnam, students)}
+needed |= {str(path): path.exists() for path in (folder / ".venv", exchange, state, PROXY)}
+if missing := [what for what, there in needed.items() if not there]:
+    sys.exit(f"course.toml names what this machine lacks: {', '.join(missing)}")
+
+c.JupyterHub.bind_url = address
 c.JupyterHub.hub_port = hub_port
 c.JupyterHub.db_url = f"sqlite:///{state / 'hub.sqlite'}"
 c.JupyterHub.cookie_secret_file = str(state / "cookie_secret")
 c.ConfigurableHTTPProxy.api_url = f"http://127.0.0.1:{proxy_port}"
 c.ConfigurableHTTPProxy.pid_file = str(state / "proxy.pid")
-c.ConfigurableHTTPProxy.command = [str(HERE / "node_modules/.bin/configurable-http-proxy")]
+c.ConfigurableHTTPProxy.command = [str(PROXY)]
 
 # People log in with their accounts on this machine, so that a file in the exchange belongs to
 # whoever handed it in, and nobody can hand in for another.
 c.JupyterHub.authenticator_class = "pam"
 c.PAMAuthenticator.open_sessions = False
-c.Authenticator.allowed_users = set(course["instructors"])
-c.LocalAuthenticator.allowed_groups = {course["students"]}
+c.Authenticator.allowed_users = set(instructors)
+c.LocalAuthenticator.allowed_groups = {students}
 c.Authenticator.allow_existing_users = False
 
 # Students' servers come from the environment that the hub runs in. It holds the student's kit and
@@ -40,7 +67,7 @@ c.Spawner.environment = {"JUPYTER_CONFIG_PATH": os.pathsep.join([str(HERE / "stu
 c.JupyterHub.load_roles = [
     {
         "name": f"{name}-grader",
-        "users": course["instructors"],
+        "users": instructors,
         "scopes": [f"access:services!service={name}", f"read:services!service={name}"],
     }
 ]
@@ -48,7 +75,7 @@ c.JupyterHub.services = [
     {
         "name": name,
         "url": f"http://127.0.0.1:{graders_port}",
-        "user": course["grader"],
+        "user": grader,
         "cwd": str(folder),
         "command": [
             str(folder / ".venv" / "bin" / "jupyterhub-singleuser"),

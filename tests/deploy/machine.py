@@ -20,11 +20,10 @@ scratch=$(mktemp -d)
 mount -t tmpfs tmpfs $scratch
 mkdir $scratch/kept
 for path in $KEPT; do mkdir -p $scratch/kept$path; mount --bind $path $scratch/kept$path; done
-for path in $CLOSED; do mount -t tmpfs -o mode=755 tmpfs $path; done
-for path in $KEPT; do mkdir -p $path; mount --rbind $scratch/kept$path $path; done
+for path in $OWN $CLOSED; do mount -t tmpfs -o mode=755 tmpfs $path; done
+for path in $KEPT; do mkdir -p $path; mount --bind $scratch/kept$path $path; done
 cp -a /etc $scratch/etc
 mount --bind $scratch/etc /etc
-for path in $OWN; do mount -t tmpfs -o mode=755 tmpfs $path; done
 echo ready
 exec sleep infinity
 """
@@ -33,10 +32,10 @@ exec sleep infinity
 class Machine:
     """A private set of mounts and processes; `run` is a shell in it."""
 
-    def __init__(self, root: list[str]) -> None:
-        """Start it. `root` is what a command starts with to run as root."""
+    def __init__(self, root: list[str], shared: Path) -> None:
+        """Start it. `root` is what a command starts with to run as root; `shared` is seen in it."""
         self._root = root
-        kept = [Path(sys.base_prefix), Path(sys.prefix)]
+        kept = [Path(sys.base_prefix), Path(sys.prefix), shared]
         closed = {p for path in kept for p in path.parents if not p.stat().st_mode & 0o001}
         names = {"KEPT": kept, "CLOSED": {p for p in closed if not closed & set(p.parents)}}
         settings = [f"{name}={' '.join(map(str, paths))}" for name, paths in names.items()]

@@ -169,7 +169,7 @@ def hub(tmp_path_factory) -> Iterator[Hub]:
     settings = (tree / "jupyterhub" / "course.toml").read_text()
     settings = settings.replace("8001, 8081, 8082", ", ".join(map(str, inside)))
     (tree / "jupyterhub" / "course.toml").write_text(settings.replace(":8000", f":{outside}"))
-    machine = Machine(root)
+    machine = Machine(root, tree)
     try:
         site = f"lib/python3.{sys.version_info.minor}/site-packages"
         machine.run(POSTGRESQL)
@@ -368,10 +368,32 @@ def test_an_exchange_with_wrong_rights_is_named_and_loses_nothing(hub, graded):
         student = hub.as_user("bela", f"{config} {HUB}/bin/nbgrader fetch_assignment ps2")
     finally:
         hub.machine.run("chmod 1777 /srv/exchange")
-    for done in (grader, student):
+    told = {
+        "permissions of /srv/exchange, permission denied": grader,
+        "Unwritable directory, please contact your instructor: /srv/exchange": student,
+    }
+    for words, done in told.items():
         assert done.returncode != 0 and "Traceback" not in done.stderr
-        assert "Unwritable directory, please contact your instructor: /srv/exchange" in done.stderr
+        assert words in done.stderr
     assert hub.machine.run("ls /srv/exchange/unrolled/outbound").split() == ["feedback", "ps2"]
+
+
+@pytest.mark.parametrize(
+    ("edit", "told"),
+    [
+        ("s/tom/thom/; s/students /class /", "the setting 'students' is missing"),
+        ('s/"tom"/"thom"/; s/= "students"/= "class"/', "lacks: account 'thom', group 'class'"),
+        ("s/^inside = .*/inside = [1, 2]/", "course.toml: not enough values"),
+        ("s/^course = /course /", "course.toml: Expected '='"),
+    ],
+)
+def test_settings_that_cannot_be_are_named_and_nothing_starts(hub, edit, told):
+    copy = f"cp -r /etc/unrolled-hub /tmp/$$; sed -i '{edit}' /tmp/$$/course.toml"
+    start = f"{HUB}/bin/jupyterhub --config=/tmp/$$/jupyterhub_config.py; rm -r /tmp/$$"
+    done = subprocess.run(
+        hub.machine.command("sh", "-c", f"{copy}; {start}"), capture_output=True, text=True
+    )
+    assert told in done.stderr and "Traceback" not in done.stderr
 
 
 def test_an_account_outside_the_class_gets_no_server(hub, browser):

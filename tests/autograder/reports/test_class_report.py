@@ -176,3 +176,14 @@ def test_one_that_follows_from_an_earlier_part_is_counted_there():
         ("One.", "a.html#x"),
         ("Two.", "b.html"),
     ]
+
+
+def test_rare_misconceptions_are_folded(results, monkeypatch):
+    assert "<details>" not in class_report.page(results, DUE.date())
+    monkeypatch.setattr(class_report, "COMMONEST", 1)
+    page = class_report.page(results, DUE.date())
+    open_, folded = page.split("<details>")
+    rarer = len(statistics.misconceptions(results)) - 1
+    assert f"{rarer} more, each told to" in folded
+    assert open_.count("read again</th>") == folded.count("read again</th>") == 1
+    assert "</details>" in folded
