@@ -7,6 +7,7 @@ for everybody. Here, what can't be taken is left in the exchange with a line tha
 """
 
 import datetime
+import errno
 import os
 import pwd
 import stat
@@ -20,6 +21,8 @@ from nbgrader.exchange import ExchangeError
 from nbgrader.exchange.default import ExchangeCollect
 
 SIZE_LIMIT = 256 << 20  # bytes of one submission; nbgrader's own max_dir_size may be lower
+FILES_LIMIT, DEPTH_LIMIT = 10_000, 20
+OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 LATER = datetime.timedelta(minutes=5)  # a later change is remarked
 
 
@@ -35,7 +38,7 @@ class Collect(ExchangeCollect):
             record = self._path_to_record(str(path))
             trouble = self._trouble(path, record)
             if trouble:
-                self.log.warning("Left in the exchange: %s: %s", path.name, trouble)
+                self.log.warning("Left in the exchange: %r: %s", path.name, trouble)
             else:
                 found[record["username"]].append(record)
         self.src_records = [self._chosen(records) for _, records in sorted(found.items())]
@@ -67,7 +70,9 @@ class Collect(ExchangeCollect):
             if self.check_owner and (owner := owner_of(path)) != record["username"]:
                 return f"it was handed in by {owner} in the name of {record['username']}"
             size, changed, others = 0, path.lstat().st_ctime, []
-            for name, file in files_of(path):
+            for number, (name, file) in enumerate(files_of(path), 1):
+                if number > FILES_LIMIT:
+                    return f"it holds more than {FILES_LIMIT:,} files"
                 if file is None:
                     others.append(name)
                     continue
@@ -78,10 +83,10 @@ class Collect(ExchangeCollect):
         if size > SIZE_LIMIT:
             return f"it is too large: {size / 1e6:.0f} MB"
         for name in others:
-            self.log.warning("%s: %s is a link or no regular file: left out", path.name, name)
+            self.log.warning("%r: %r is a link or no regular file: left out", path.name, name)
         changed = datetime.datetime.fromtimestamp(changed, datetime.UTC).replace(tzinfo=None)
         if self.check_owner and changed - record["timestamp"] > LATER:
-            self.log.warning("%s was changed later, at %s UTC", path.name, f"{changed:%F %T}")
+            self.log.warning("%r was changed later, at %s UTC", path.name, f"{changed:%F %T}")
         return None
 
     def do_copy(self, src: str, dest: str, log: object = None) -> None:
@@ -113,31 +118,33 @@ def owner_of(path: Path) -> str:
 def files_of(folder: Path) -> Iterator[tuple[str, BinaryIO | None]]:
     """Give path and open file of everything in a folder that its owner may be changing.
 
-    Nothing is reached through a name twice: a file that becomes a link meanwhile is not followed.
-    The file is None for links, pipes and the like.
+    Each thing is opened once, and then asked what it is: a file that becomes a link meanwhile is
+    not followed, and a pipe is not waited for. The file is None for links, pipes and the like.
 
     Raises:
-        OSError: something in it can't be read.
+        OSError: something in it can't be read, or it is no folder, or folders lie too deep.
     """
+    yield from _files_in(os.open(folder, OPEN | os.O_DIRECTORY), "", DEPTH_LIMIT)
 
-    def refuse(error: OSError) -> None:
-        raise error
 
-    for top, folders, names, handle in os.fwalk(folder, onerror=refuse, follow_symlinks=False):
-        inside = Path(top).relative_to(folder)
-        for name in folders:
-            if stat.S_ISLNK(os.stat(name, dir_fd=handle, follow_symlinks=False).st_mode):
-                yield str(inside / name), None
-        for name in names:
+def _files_in(handle: int, inside: str, depth: int) -> Iterator[tuple[str, BinaryIO | None]]:
+    try:
+        if not depth:
+            raise OSError(errno.ENAMETOOLONG, "folders lie too deep")
+        for name in sorted(os.listdir(handle)):
             try:
-                flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-                file = os.fdopen(os.open(name, flags, dir_fd=handle), "rb")
+                opened = os.open(name, OPEN, dir_fd=handle)
             except OSError:
                 mode = os.stat(name, dir_fd=handle, follow_symlinks=False).st_mode
-                if stat.S_ISREG(mode):
+                if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
                     raise
-                yield str(inside / name), None
+                yield inside + name, None
                 continue
-            with file:
-                regular = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
-                yield str(inside / name), file if regular else None
+            mode = os.fstat(opened).st_mode
+            if stat.S_ISDIR(mode):
+                yield from _files_in(opened, f"{inside}{name}/", depth - 1)
+                continue
+            with os.fdopen(opened, "rb") as file:
+                yield inside + name, file if stat.S_ISREG(mode) else None
+    finally:
+        os.close(handle)

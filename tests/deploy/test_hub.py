@@ -351,7 +351,7 @@ def test_what_bela_does_in_the_exchange_costs_nobody_anything(hub, graded, pages
     assert "handed in by bela in the name of ada" in said
     assert "it can't be read (Permission denied)" in said
     assert "its name holds no date and time" in said
-    assert "notes.ipynb is a link" in said
+    assert "'notes.ipynb' is a link" in said
     assert "No newer submission to collect: ada" in said
     assert "Updating submission: bela" in said
     assert hub.machine.run(f"ls {COURSE}/submitted/bela/ps2").split() == ["ps2.ipynb"]

@@ -116,7 +116,7 @@ def test_a_link_leads_nowhere(exchange, said):
     os.mkfifo(folder / "pipe")
     assert exchange.collect() == OURS
     for name in ("data.txt", "more", "pipe"):
-        assert f"{name} is a link or no regular file" in said.text
+        assert f"{name!r} is a link or no regular file" in said.text
 
 
 def test_stock_nbgrader_follows_the_link(exchange):
@@ -147,12 +147,45 @@ def test_a_file_that_becomes_a_link_meanwhile_is_not_followed(exchange):
     assert sum(file is None for file in found.values()) == 1
 
 
-def test_a_folder_that_is_a_link_gives_nothing(exchange):
+NOW = "2026-11-22 12:00:00 UTC"
+
+
+def test_a_folder_that_is_a_link_gives_nothing(exchange, said):
     (exchange.root / "answers").mkdir()
     (exchange.root / "answers" / "ps1.ipynb").write_text(SECRET)
-    name = f"{ME}+ps1+2026-11-22 12:00:00 UTC+r4nd0m"
-    (exchange.inbound / name).symlink_to(exchange.root / "answers")
+    (exchange.inbound / f"{ME}+ps1+{NOW}+r4nd0m").symlink_to(exchange.root / "answers")
     assert exchange.collect() == []
+    assert "it can't be read (Not a directory)" in said.text
+
+
+def test_a_pipe_in_place_of_a_folder_is_not_waited_for(exchange, said):
+    os.mkfifo(exchange.inbound / f"{ME}+ps1+{NOW}+pipe")
+    exchange.hand_in(ME, "2026-11-21 12:00:00 UTC")
+    assert exchange.collect() == OURS
+    assert "it can't be read (Not a directory)" in said.text
+
+
+def test_folders_without_end_and_files_without_number_stop_nobody(exchange, said, monkeypatch):
+    monkeypatch.setattr(collect, "FILES_LIMIT", 100)
+    exchange.hand_in(ME, "2026-11-21 12:00:00 UTC")
+    (exchange.hand_in(ME, NOW, "deep") / "/".join("d" * 50)).mkdir(parents=True)
+    many = exchange.hand_in(ME, NOW, "many")
+    for number in range(100):
+        (many / f"{number}.txt").touch()
+    assert exchange.collect() == OURS
+    assert "folders lie too deep" in said.text and "more than 100 files" in said.text
+
+
+def test_an_open_file_is_left_behind_by_nothing(exchange):
+    folder = exchange.hand_in(ME)
+    (folder / "more").mkdir()
+    (folder / "more" / "data.txt").touch()
+    (folder / "link").symlink_to("nowhere")
+    before = os.listdir("/proc/self/fd")
+    assert dict.fromkeys(name for name, _ in collect.files_of(folder)) == dict.fromkeys(
+        ["link", "more/data.txt", "ps1.ipynb", "timestamp.txt"]
+    )
+    assert len(os.listdir("/proc/self/fd")) == len(before)
 
 
 @pytest.mark.parametrize("name", ["zoe+ps1+tomorrow+x", "zoe+ps1+", f"{ME}+ps1+9999999-01-01+x"])
