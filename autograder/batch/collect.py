@@ -20,7 +20,8 @@ from typing import BinaryIO
 from nbgrader.exchange import ExchangeError
 from nbgrader.exchange.default import ExchangeCollect
 
-SIZE_LIMIT = 256 << 20  # bytes of one submission; nbgrader's own max_dir_size may be lower
+from autograder.batch.run import DISK_FULL
+
 FILES_LIMIT, DEPTH_LIMIT = 10_000, 20
 OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 LATER = datetime.timedelta(minutes=5)  # a later change is remarked
@@ -80,7 +81,7 @@ class Collect(ExchangeCollect):
                 size, changed = size + status.st_size, max(changed, status.st_ctime)
         except OSError as error:
             return f"it can't be read ({error.strerror})"
-        if size > SIZE_LIMIT:
+        if size > self._size_limit:
             return f"it is too large: {size / 1e6:.0f} MB"
         for name in others:
             self.log.warning("%r: %r is a link or no regular file: left out", path.name, name)
@@ -92,19 +93,33 @@ class Collect(ExchangeCollect):
     def do_copy(self, src: str, dest: str, log: object = None) -> None:
         """Copy a submission's files into the course: first out of its owner's reach."""
         with tempfile.TemporaryDirectory() as scratch:
-            left = SIZE_LIMIT
             copy = Path(scratch) / "submission"
             copy.mkdir()
-            for name, file in files_of(Path(src)):
-                if file is None:
-                    continue
-                data = file.read(left + 1)
-                left -= len(data)
-                if left < 0:
-                    raise ExchangeError(f"{src} grew while it was copied")
-                (copy / name).parent.mkdir(parents=True, exist_ok=True)
-                (copy / name).write_bytes(data)
-            super().do_copy(str(copy), dest)
+            try:
+                self._copy_files(Path(src), copy)
+            except OSError as error:  # its owner is at work on it
+                if error.errno in DISK_FULL:
+                    raise
+                self.log.error("Left in the exchange: %r: %s", Path(src).name, error.strerror)
+            else:
+                super().do_copy(str(copy), dest)
+
+    def _copy_files(self, source: Path, copy: Path) -> None:
+        left = self._size_limit
+        for name, file in files_of(source):
+            if file is None:
+                continue
+            data = file.read(left + 1)
+            left -= len(data)
+            if left < 0:
+                raise OSError(errno.EFBIG, "it grew while it was copied")
+            (copy / name).parent.mkdir(parents=True, exist_ok=True)
+            (copy / name).write_bytes(data)
+
+    @property
+    def _size_limit(self) -> int:
+        """Bytes of one submission. Where there are more, nbgrader would stop for everybody."""
+        return 1000 * self.coursedir.max_dir_size
 
 
 def owner_of(path: Path) -> str:

@@ -209,6 +209,35 @@ def test_a_submission_too_large_stops_nobody_and_costs_no_disk(exchange, said):
     assert "too large" in said.text
 
 
+def test_what_its_owner_changes_meanwhile_stops_nobody_else(exchange, said, monkeypatch):
+    """Between the look and the copy, one submission grows and another is taken away."""
+    monkeypatch.setattr(collect, "owner_of", lambda path: path.name.split("+")[0])
+    for student in ("ada", "bela", "cem"):
+        exchange.hand_in(student, NOW)
+    limit = 1000 * CourseDirectory().max_dir_size
+    look = Collect.init_src
+
+    def look_then_change(self) -> None:
+        look(self)
+        with (exchange.inbound / f"ada+ps1+{NOW}+r4nd0m" / "data.bin").open("wb") as file:
+            file.truncate(limit + 1)
+        (exchange.inbound / f"bela+ps1+{NOW}+r4nd0m").rename(exchange.root / "gone")
+        (exchange.inbound / f"bela+ps1+{NOW}+r4nd0m").symlink_to(exchange.root / "gone")
+
+    monkeypatch.setattr(Collect, "init_src", look_then_change)
+    assert exchange.collect() == ["cem/ps1/ps1.ipynb", "cem/ps1/timestamp.txt"]
+    assert "it grew while it was copied" in said.text and "Not a directory" in said.text
+
+
+def test_more_than_nbgraders_own_limit_stops_nobody(exchange, said):
+    exchange.hand_in(ME, "2026-11-21 12:00:00 UTC")
+    large = exchange.hand_in(ME, NOW, "large")
+    with (large / "data.bin").open("wb") as file:
+        file.truncate(1000 * CourseDirectory().max_dir_size + 1)
+    assert exchange.collect() == OURS
+    assert "too large" in said.text
+
+
 def test_handed_in_twice_the_latest_counts(exchange):
     exchange.hand_in(ME, "2026-11-01 12:00:00 UTC", secret="a")
     exchange.hand_in(ME, "2026-11-02 12:00:00 UTC", secret="b")
