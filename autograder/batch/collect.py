@@ -10,6 +10,8 @@ import datetime
 import errno
 import os
 import pwd
+import secrets
+import shutil
 import stat
 import tempfile
 from collections import defaultdict
@@ -17,7 +19,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from nbgrader.exchange import ExchangeError
 from nbgrader.exchange.default import ExchangeCollect
 
 from autograder.batch.run import DISK_FULL
@@ -55,7 +56,7 @@ class Collect(ExchangeCollect):
         """Read student and time from a folder's name; no time where it is no such name."""
         try:
             return super()._path_to_record(path)
-        except (ExchangeError, ValueError, OverflowError):
+        except Exception:  # what a date's parser raises is anybody's guess
             name = Path(path).name
             return {
                 "username": name.split("+")[0],
@@ -84,7 +85,9 @@ class Collect(ExchangeCollect):
         if size > self._size_limit:
             return f"it is too large: {size / 1e6:.0f} MB"
         for name in others:
-            self.log.warning("%r: %r is a link or no regular file: left out", path.name, name)
+            self.log.warning(
+                "%r: %r is a link, no regular file or no readable name: left out", path.name, name
+            )
         changed = datetime.datetime.fromtimestamp(changed, datetime.UTC).replace(tzinfo=None)
         if self.check_owner and changed - record["timestamp"] > LATER:
             self.log.warning("%r was changed later, at %s UTC", path.name, f"{changed:%F %T}")
@@ -102,7 +105,21 @@ class Collect(ExchangeCollect):
                     raise
                 self.log.error("Left in the exchange: %r: %s", Path(src).name, error.strerror)
             else:
+                self._write_facts(Path(src).name, copy)
                 super().do_copy(str(copy), dest)
+
+    def _write_facts(self, name: str, copy: Path) -> None:
+        """Write when it was handed in, and its feedback's secret, where nbgrader did not.
+
+        nbgrader reads both again later, in one go for the class, and trusts them: the late penalty
+        is that of timestamp.txt. The time in the folder's name is the one that was looked at.
+        """
+        time = name.rsplit("+", 3)[2]
+        if text_of(copy / "timestamp.txt") != time:
+            self.log.warning("%r: timestamp.txt does not give the time of its name", name)
+            replace(copy / "timestamp.txt", time)
+        if not text_of(copy / "submission_secret.txt"):
+            replace(copy / "submission_secret.txt", secrets.token_urlsafe(32))
 
     def _copy_files(self, source: Path, copy: Path) -> None:
         left = self._size_limit
@@ -122,6 +139,21 @@ class Collect(ExchangeCollect):
         return 1000 * self.coursedir.max_dir_size
 
 
+def text_of(path: Path) -> str | None:
+    """Return what a text file holds; None where it is none."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return None
+
+
+def replace(path: Path, text: str) -> None:
+    """Write a text file in place of whatever is there."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    path.write_text(text, encoding="utf-8")
+
+
 def owner_of(path: Path) -> str:
     """Return the account that a folder belongs to."""
     try:
@@ -134,7 +166,8 @@ def files_of(folder: Path) -> Iterator[tuple[str, BinaryIO | None]]:
     """Give path and open file of everything in a folder that its owner may be changing.
 
     Each thing is opened once, and then asked what it is: a file that becomes a link meanwhile is
-    not followed, and a pipe is not waited for. The file is None for links, pipes and the like.
+    not followed, and a pipe is not waited for. The file is None for links, pipes, and what has a
+    name that is no text.
 
     Raises:
         OSError: something in it can't be read, or it is no folder, or folders lie too deep.
@@ -147,6 +180,9 @@ def _files_in(handle: int, inside: str, depth: int) -> Iterator[tuple[str, Binar
         if not depth:
             raise OSError(errno.ENAMETOOLONG, "folders lie too deep")
         for name in sorted(os.listdir(handle)):
+            if not name.isprintable():
+                yield inside + name, None  # as text it could go nowhere
+                continue
             try:
                 opened = os.open(name, OPEN, dir_fd=handle)
             except OSError:

@@ -29,6 +29,7 @@ from autograder.batch.lock import only_grader
 from autograder.batch.notebooks import graded_notebook, marks
 from autograder.batch.run import Run, record
 from autograder.reports import feedback
+from autograder.reports.markdown import markdown2html
 
 
 class JudgeExporter(NotebookExporter):
@@ -150,6 +151,7 @@ def configure(c: Config, unprotected: bool) -> None:
     ]
     c.GenerateFeedback.preprocessors = list(feedback.PREPROCESSORS)
     c.ExchangeFactory.setdefault("collect", Collect)
+    c.HTMLExporter.filters = {"markdown2html": markdown2html, **c.HTMLExporter.get("filters", {})}
 
     # nbgrader calls alembic by its bare name when it makes the gradebook.
     programs = str(Path(sys.executable).parent)

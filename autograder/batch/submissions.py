@@ -33,7 +33,7 @@ class Contents:
         text = self.files.get("timestamp.txt", b"").decode("utf-8", "replace").strip()
         try:
             return parse_utc(text) if text else None
-        except (ValueError, OverflowError) as error:
+        except Exception as error:  # what a date's parser raises is anybody's guess
             raise UngradableError(f"timestamp.txt holds no date and time: {text[:60]!r}") from error
 
 
@@ -55,6 +55,9 @@ def read(submission: Submission, ignore: Iterable[str], files_limit: int) -> Con
     files, flags, left = {}, [], files_limit
     for path in sorted(find_all_files(str(submission.folder), [*ignore, "*.ipynb"])):
         name = str(Path(path).relative_to(submission.folder))
+        if not name.isprintable():
+            flags.append(f"{name!a} has no readable name and was left out")
+            continue
         data = read_regular(Path(path), left)
         if data is None:
             flags.append(f"{name} is a link or no regular file and was left out")

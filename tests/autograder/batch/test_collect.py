@@ -39,6 +39,7 @@ class Exchange:
         folder.mkdir()
         (folder / "ps1.ipynb").write_text(f"by {student}, {time}")
         (folder / "timestamp.txt").write_text(time)
+        (folder / "submission_secret.txt").write_text("s3cret")
         return folder
 
     def collect(self, kind: type = Collect, **options: bool) -> list[str]:
@@ -82,7 +83,7 @@ def said(caplog) -> pytest.LogCaptureFixture:
     return caplog
 
 
-OURS = [f"{ME}/ps1/ps1.ipynb", f"{ME}/ps1/timestamp.txt"]
+OURS = [f"{ME}/ps1/{name}" for name in ("ps1.ipynb", "submission_secret.txt", "timestamp.txt")]
 
 
 def test_what_a_student_handed_in_is_collected(exchange, said):
@@ -101,12 +102,12 @@ def test_nobody_hands_in_for_another(exchange, said):
 def test_stock_nbgrader_takes_it(exchange):
     """What the test above protects from is real."""
     exchange.hand_in("ada")
-    assert exchange.collect(ExchangeCollect) == ["ada/ps1/ps1.ipynb", "ada/ps1/timestamp.txt"]
+    assert exchange.collect(ExchangeCollect) == [path.replace(ME, "ada") for path in OURS]
 
 
 def test_check_owner_can_be_switched_off_as_in_nbgrader(exchange):
     exchange.hand_in("ada")
-    assert exchange.collect(check_owner=False) == ["ada/ps1/ps1.ipynb", "ada/ps1/timestamp.txt"]
+    assert exchange.collect(check_owner=False) == [path.replace(ME, "ada") for path in OURS]
 
 
 def test_a_link_leads_nowhere(exchange, said):
@@ -116,7 +117,7 @@ def test_a_link_leads_nowhere(exchange, said):
     os.mkfifo(folder / "pipe")
     assert exchange.collect() == OURS
     for name in ("data.txt", "more", "pipe"):
-        assert f"{name!r} is a link or no regular file" in said.text
+        assert f"{name!r} is a link, no regular file" in said.text
 
 
 def test_stock_nbgrader_follows_the_link(exchange):
@@ -143,8 +144,8 @@ def test_a_file_that_becomes_a_link_meanwhile_is_not_followed(exchange):
             if path.name not in found:
                 path.unlink()
                 path.symlink_to(exchange.root / "secret.ipynb")
-    assert sorted(found) == ["ps1.ipynb", "timestamp.txt"]
-    assert sum(file is None for file in found.values()) == 1
+    assert sorted(found) == ["ps1.ipynb", "submission_secret.txt", "timestamp.txt"]
+    assert [name for name, file in found.items() if file] == ["ps1.ipynb"]
 
 
 NOW = "2026-11-22 12:00:00 UTC"
@@ -183,12 +184,21 @@ def test_an_open_file_is_left_behind_by_nothing(exchange):
     (folder / "link").symlink_to("nowhere")
     before = os.listdir("/proc/self/fd")
     assert dict.fromkeys(name for name, _ in collect.files_of(folder)) == dict.fromkeys(
-        ["link", "more/data.txt", "ps1.ipynb", "timestamp.txt"]
+        ["link", "more/data.txt", "ps1.ipynb", "submission_secret.txt", "timestamp.txt"]
     )
     assert len(os.listdir("/proc/self/fd")) == len(before)
 
 
-@pytest.mark.parametrize("name", ["zoe+ps1+tomorrow+x", "zoe+ps1+", f"{ME}+ps1+9999999-01-01+x"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "zoe+ps1+tomorrow+x",
+        "zoe+ps1+",
+        f"{ME}+ps1+9999999-01-01+x",
+        f"{ME}+ps1+{'9' * 40}h+x",  # dateutil raises decimal.InvalidOperation
+        f"{ME}+ps1+2026-01-01 00:00:00 ..+x",  # and here a warning as an error
+    ],
+)
 def test_a_name_without_a_time_stops_nobody_else(exchange, said, name):
     exchange.hand_in(ME)
     (exchange.inbound / name).mkdir()
@@ -225,8 +235,51 @@ def test_what_its_owner_changes_meanwhile_stops_nobody_else(exchange, said, monk
         (exchange.inbound / f"bela+ps1+{NOW}+r4nd0m").symlink_to(exchange.root / "gone")
 
     monkeypatch.setattr(Collect, "init_src", look_then_change)
-    assert exchange.collect() == ["cem/ps1/ps1.ipynb", "cem/ps1/timestamp.txt"]
+    assert exchange.collect() == [path.replace(ME, "cem") for path in OURS]
     assert "it grew while it was copied" in said.text and "Not a directory" in said.text
+
+
+def test_the_time_that_counts_is_the_one_in_the_name(exchange, said):
+    """Else a student writes an earlier one into the file that the late penalty is taken from."""
+    folder = exchange.hand_in(ME, NOW)
+    (folder / "timestamp.txt").write_text("2026-01-01 00:00:00 UTC")
+    assert exchange.collect() == OURS
+    submitted = exchange.root / "submitted" / ME / "ps1"
+    assert (submitted / "timestamp.txt").read_text() == NOW
+    assert "timestamp.txt does not give the time of its name" in said.text
+
+
+@pytest.mark.parametrize("spoil", ["missing", "folder", "bytes", "words"])
+def test_what_stands_in_timestamp_and_secret_stops_no_later_command(exchange, spoil):
+    """nbgrader reads both again, for everybody: to collect anew, and to release feedback."""
+    folder = exchange.hand_in(ME, NOW)
+    for name in ("timestamp.txt", "submission_secret.txt"):
+        path = folder / name
+        path.unlink(missing_ok=True)
+        if spoil == "folder":
+            path.mkdir()
+            (path / "x").touch()
+        elif spoil != "missing":
+            path.write_bytes(b"\xff" if spoil == "bytes" else b"")
+    exchange.collect()
+    submitted = exchange.root / "submitted" / ME / "ps1"
+    assert len((submitted / "submission_secret.txt").read_text()) > 30
+    exchange.hand_in(ME, "2026-11-22 13:00:00 UTC", "later")
+    exchange.collect(update=True)
+    assert (submitted / "timestamp.txt").read_text() == "2026-11-22 13:00:00 UTC"
+
+
+def test_the_secret_that_was_submitted_stays(exchange):
+    (exchange.hand_in(ME, NOW) / "submission_secret.txt").write_text("s3cret")
+    exchange.collect()
+    submitted = exchange.root / "submitted" / ME / "ps1"
+    assert (submitted / "submission_secret.txt").read_text() == "s3cret"
+
+
+def test_a_name_that_is_no_text_is_left_out(exchange, said):
+    (exchange.hand_in(ME) / os.fsdecode(b"\xff.txt")).touch()
+    assert exchange.collect() == OURS
+    assert "no readable name" in said.text
 
 
 def test_more_than_nbgraders_own_limit_stops_nobody(exchange, said):
