@@ -20,7 +20,7 @@ try:
     proxy_port, hub_port, graders_port = course["hub"]["inside"]
 except KeyError as error:
     sys.exit(f"course.toml: the setting {error} is missing")
-except ValueError as error:
+except (ValueError, TypeError) as error:
     sys.exit(f"course.toml: {error}")
 
 
@@ -56,9 +56,14 @@ c.LocalAuthenticator.allowed_groups = {students}
 c.Authenticator.allow_existing_users = False
 
 # Students' servers come from the environment that the hub runs in. It holds the student's kit and
-# no answer. A server that nobody uses for an hour ends; files stay.
+# no answer. What nobody uses for an hour ends: kernels, terminals, then the server. Files stay.
 c.Spawner.cmd = [str(Path(sys.prefix) / "bin" / "jupyterhub-singleuser")]
-c.Spawner.args = ["--ServerApp.shutdown_no_activity_timeout=3600"]
+c.Spawner.args = [
+    "--MappingKernelManager.cull_idle_timeout=3600",
+    "--MappingKernelManager.cull_connected=True",
+    "--TerminalManager.cull_inactive_timeout=3600",
+    "--ServerApp.shutdown_no_activity_timeout=3600",
+]
 c.Spawner.environment = {"JUPYTER_CONFIG_PATH": os.pathsep.join([str(HERE / "student"), str(HERE)])}
 
 # Graders share one server with the formgrader. It runs in the course's own environment, as the

@@ -9,21 +9,21 @@ import subprocess
 import sys
 from pathlib import Path
 
-OWN = ("/srv", "/home", "/opt", "/var/lib", "/run")  # empty at first
+OWN = ("/srv", "/home", "/opt", "/var/lib", "/run", "/tmp")  # empty at first
 
 # Python and its packages are seen where they are, even in a folder that is closed to others, of
 # which nothing else is seen.
 START = """
 set -e
 mount --make-rprivate /
-scratch=$(mktemp -d)
-mount -t tmpfs tmpfs $scratch
-mkdir $scratch/kept
-for path in $KEPT; do mkdir -p $scratch/kept$path; mount --bind $path $scratch/kept$path; done
+mount -t tmpfs tmpfs /mnt
+mkdir /mnt/kept
+for path in $KEPT; do mkdir -p /mnt/kept$path; mount --bind $path /mnt/kept$path; done
 for path in $OWN $CLOSED; do mount -t tmpfs -o mode=755 tmpfs $path; done
-for path in $KEPT; do mkdir -p $path; mount --bind $scratch/kept$path $path; done
-cp -a /etc $scratch/etc
-mount --bind $scratch/etc /etc
+chmod 1777 /tmp
+for path in $KEPT; do mkdir -p $path; mount --bind /mnt/kept$path $path; done
+cp -a /etc /mnt/etc
+mount --bind /mnt/etc /etc
 echo ready
 exec sleep infinity
 """
@@ -37,7 +37,8 @@ class Machine:
         self._root = root
         kept = [Path(sys.base_prefix), Path(sys.prefix), shared]
         closed = {p for path in kept for p in path.parents if not p.stat().st_mode & 0o001}
-        names = {"KEPT": kept, "CLOSED": {p for p in closed if not closed & set(p.parents)}}
+        hidden = closed | {Path(path) for path in OWN}
+        names = {"KEPT": kept, "CLOSED": {p for p in closed if not hidden & set(p.parents)}}
         settings = [f"{name}={' '.join(map(str, paths))}" for name, paths in names.items()]
         self._process = subprocess.Popen(
             [
