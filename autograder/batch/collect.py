@@ -22,6 +22,7 @@ from typing import BinaryIO
 from nbgrader.exchange.default import ExchangeCollect
 
 from autograder.batch.run import DISK_FULL
+from autograder.batch.submissions import is_text
 
 FILES_LIMIT, DEPTH_LIMIT = 10_000, 20
 OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -86,7 +87,9 @@ class Collect(ExchangeCollect):
             return f"it is too large: {size / 1e6:.0f} MB"
         for name in others:
             self.log.warning(
-                "%r: %r is a link, no regular file or no readable name: left out", path.name, name
+                "%r: %r is left out: a link, no regular file, or a name that is no text",
+                path.name,
+                name,
             )
         changed = datetime.datetime.fromtimestamp(changed, datetime.UTC).replace(tzinfo=None)
         if self.check_owner and changed - record["timestamp"] > LATER:
@@ -180,8 +183,8 @@ def _files_in(handle: int, inside: str, depth: int) -> Iterator[tuple[str, Binar
         if not depth:
             raise OSError(errno.ENAMETOOLONG, "folders lie too deep")
         for name in sorted(os.listdir(handle)):
-            if not name.isprintable():
-                yield inside + name, None  # as text it could go nowhere
+            if not is_text(name):
+                yield inside + name, None
                 continue
             try:
                 opened = os.open(name, OPEN, dir_fd=handle)

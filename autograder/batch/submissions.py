@@ -55,8 +55,8 @@ def read(submission: Submission, ignore: Iterable[str], files_limit: int) -> Con
     files, flags, left = {}, [], files_limit
     for path in sorted(find_all_files(str(submission.folder), [*ignore, "*.ipynb"])):
         name = str(Path(path).relative_to(submission.folder))
-        if not name.isprintable():
-            flags.append(f"{name!a} has no readable name and was left out")
+        if not is_text(name):
+            flags.append(f"{name!a} has a name that is no text and was left out")
             continue
         data = read_regular(Path(path), left)
         if data is None:
@@ -65,6 +65,15 @@ def read(submission: Submission, ignore: Iterable[str], files_limit: int) -> Con
         files[name] = data
         left -= len(data)
     return Contents(notebooks, files, tuple(flags))
+
+
+def is_text(name: str) -> bool:
+    """Say whether a file's name can be written down: any bytes can be a name."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def read_regular(path: Path, limit: int) -> bytes | None:

@@ -55,16 +55,16 @@ echo /srv/unrolled-course >> /srv/unrolled-course/.venv/$SITE/borrowed.pth
 cp -r $TREE/kit/. /opt/unrolled-hub/$SITE/
 """
 
-SOLVE = """
+# Ada has the right answers; Bela adds a cell that would run on a page that doesn't prevent it.
+ANSWERS = """
 from pathlib import Path
+from nbformat.v4 import new_markdown_cell
 from autograder.demo import notebooks
 
 theirs = Path("/home/ada/ps2/ps2.ipynb")
 notebook = notebooks.read(theirs)
 notebooks.solve(notebook, notebooks.read(Path("solutions/ps2/ps2.ipynb")))
 notebooks.write(notebook, theirs)
-
-from nbformat.v4 import new_markdown_cell
 
 theirs = Path("/home/bela/ps2/ps2.ipynb")
 notebook = notebooks.read(theirs)
@@ -241,7 +241,7 @@ def graded(hub: Hub, pages: dict[str, Page]) -> dict[str, Any]:
         assignment_list(student)
         student.click("#released_assignments_list button:has-text('Fetch')")
         student.wait_for_selector("#fetched_assignments_list button:has-text('Submit')")
-    hub.machine.run(f"cd {COURSE}; .venv/bin/python -c '{SOLVE}'")
+    hub.machine.run(f"cd {COURSE}; .venv/bin/python -c '{ANSWERS}'")
     said["check"] = hub.as_user(
         "ada", f"{HUB}/bin/python -m autograder.student ps2/ps2.ipynb"
     ).stdout
@@ -372,7 +372,7 @@ def test_what_bela_does_in_the_exchange_costs_nobody_anything(hub, graded, pages
     assert "handed in by bela in the name of ada" in said
     assert "it can't be read (Permission denied)" in said
     assert "its name holds no date and time" in said
-    assert "'notes.ipynb' is a link" in said
+    assert "'notes.ipynb' is left out: a link" in said
     assert "No newer submission to collect: ada" in said
     assert "Updating submission: bela" in said
     assert hub.machine.run(f"ls {COURSE}/submitted/bela/ps2").split() == TAKEN
